@@ -1,0 +1,210 @@
+"""The live controller: puts the parts together, runs the loop on a real clock, and tidies up."""
+
+import contextlib
+import fcntl
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from controller import network
+from controller.config import PolicyFile
+from controller.containers import Containers, lxc_path
+from controller.fleet import Fleet
+from controller.haproxy import HAProxy, prepare_run_dir
+from controller.journal import FileJournal, NoJournal
+from controller.limits import Limiter
+from controller.live import Host
+from controller.loop import Loop
+from controller.ports import ControllerError, Failed, FirstAnswer
+from controller.preflight import check
+from controller.requestlog import RequestLog
+from controller.sensor import HostSensor
+from controller.site import Site
+from controller.usage import CpuUsage
+
+log = logging.getLogger("controller")
+
+
+class Controller:
+    """One controller of one site, from start to clean stop."""
+
+    def __init__(self, site: Site, settings: PolicyFile, journal: FileJournal | NoJournal) -> None:
+        self._site = site
+        self._settings = settings
+        self._journal = journal
+        self._started_s = time.monotonic()
+        self._stopping = False
+        closing = threading.Event()
+        self._requests = RequestLog(site.run_dir / "log.sock", self._now, self._saw_first_answer)
+        self._balancer = HAProxy(site, before_reload=self._sample)
+        self._containers = Containers(site, {"RATE_LIMIT_RPS": str(settings.service.rate_limit)}, closing)
+        self._host = Host(self._containers, self._balancer, self._requests.await_first_answer, closing)
+        self._cpu = CpuUsage()
+        self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent)
+        bounds = settings.instances
+        self._fleet = Fleet(site.service, min(site.slots, 250), wanted=bounds.min, standby=bounds.standby)
+        limiter = Limiter(settings.make_limits())
+        self._loop = Loop(self._fleet, settings.make_policy(), limiter, self._sensor, self._host, journal)
+        self._dead: set[str] = set()
+
+    def run(self) -> None:
+        """Run until SIGINT or SIGTERM, then drain and remove everything. Raises ControllerError where it cannot."""
+        with _only_one(self._site), self._signals():
+            check(self._site, lxc_path() / self._site.template, ports_ours=self._balancer.master_pid() is not None)
+            try:
+                self._prepare()
+                self._run_ticks()
+            finally:
+                self._tidy_up()
+
+    def _prepare(self) -> None:
+        prepare_run_dir(self._site)
+        self._site.objects_dir.mkdir(parents=True, exist_ok=True)
+        os.chown(self._site.objects_dir, 65534, 65534)
+        network.create(self._site)
+        self._requests.open()
+        self._journal.write(
+            0, "start", monotonic_s=self._started_s, time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            policy=self._settings.model_dump(mode="json"),
+        )  # fmt: skip
+        if not self._balancer.running():
+            self._balancer.apply([])
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Take over what an earlier controller left: what serves goes on serving, what is broken is removed."""
+        running, serving = self._containers.running(), self._balancer.serving()
+        for name in set(self._containers.present()) - set(running):
+            log.info("removing %s, which an earlier controller left", name)
+            self._containers.stop(name)
+        for name, slot in sorted(running.items()):
+            self._fleet.adopt(name, slot, self._now(), serving=name in serving)
+            self._host.adopt(name, slot)
+        if running:
+            self._fleet.wanted = max(self._fleet.wanted, sum(name in serving for name in running))
+            log.info("adopted %d running instances, %d of them serving", len(running), self._fleet.counts().in_service)
+
+    def _run_ticks(self) -> None:
+        """Tick on an absolute schedule; between ticks events are handled as soon as they come."""
+        log.info("clients enter at http://%s/, statistics at http://%s/stats", self._site.entry, self._site.stats)
+        due_s = self._now()
+        while not self._stopping:
+            self._report_deaths()
+            log.info(self._loop.tick(self._now()))
+            due_s = max(due_s + self._settings.tick_s, self._now())
+            self._handle_events_until(due_s)
+
+    def _handle_events_until(self, due_s: float) -> None:
+        while not self._stopping and (left_s := due_s - self._now()) > 0:
+            with contextlib.suppress(queue.Empty):
+                event = self._host.events.get(timeout=left_s)
+                if event is not None:
+                    self._loop.handle(event, self._now())
+
+    def _report_deaths(self) -> None:
+        died = self._containers.died() & set(self._fleet.instances)
+        for name in died - self._dead:
+            self._host.events.put(Failed(name, "its first process ended"))
+        self._dead = died
+
+    def _tidy_up(self) -> None:
+        """Requests in flight are finished first, then everything that the controller made is removed."""
+        log.info("stopping: finishing what is in flight, then removing %d instances", len(self._fleet.instances))
+        self._host.close()
+        self._balancer.stop()
+        remove_instances(self._containers)
+        self._requests.close()
+        network.remove(self._site)
+        remove_run_dir(self._site)
+        self._journal.write(self._now(), "stop")
+        self._journal.close()
+        log.info("stopped; nothing was left behind")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the loop at its next step; a second one does not cut the tidying short."""
+
+        def stop(*_: object) -> None:
+            self._stopping = True
+            self._host.events.put(None)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        yield
+
+    def _now(self) -> float:
+        return time.monotonic() - self._started_s
+
+    def _sample(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._sensor.sample()
+
+    def _cpu_percent(self) -> float | None:
+        return self._cpu.percent(self._containers.pids(), self._now())
+
+    def _saw_first_answer(self, name: str, at_s: float) -> None:
+        self._host.events.put(FirstAnswer(name, at_s))
+
+
+@contextlib.contextmanager
+def _only_one(site: Site) -> Iterator[TextIO]:
+    """Hold the site's lock. Raises ControllerError when another controller has it."""
+    with site.lock_file.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ControllerError(
+                f"another controller runs on this host (pid {controller_pid(site) or '?'})"
+            ) from error
+        if not site.lock_file.exists() or os.fstat(lock.fileno()).st_ino != site.lock_file.stat().st_ino:
+            raise ControllerError("another controller was just ending on this host: try again")
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield lock
+        site.lock_file.unlink(missing_ok=True)
+
+
+def controller_pid(site: Site) -> int | None:
+    """The pid of the controller that holds the site's lock, None where none does."""
+    with contextlib.suppress(OSError, ValueError), site.lock_file.open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return int(lock.read())
+    return None
+
+
+def remove_instances(containers: Containers) -> list[str]:
+    """Stop and remove every instance, several at once; returns their names."""
+    names = containers.present()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(containers.stop, names))
+    return names
+
+
+def remove_run_dir(site: Site) -> bool:
+    """Remove the run-time files; tells whether there were any."""
+    found = site.run_dir.exists()
+    for path in sorted(site.run_dir.rglob("*"), reverse=True) if found else []:
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+    if found:
+        site.run_dir.rmdir()
+    return found
+
+
+def open_journal(path: Path | None) -> FileJournal | NoJournal:
+    if path is None:
+        return NoJournal()
+    try:
+        return FileJournal(path)
+    except OSError as error:
+        raise ControllerError(f"--journal {path}: {error.strerror}") from error

@@ -1,0 +1,105 @@
+"""`python -m controller.clean`: remove all that the project made on this host, by name prefix and recorded pid.
+
+Safe to run at any time, and twice. Objects that clients stored are kept unless the directory is empty.
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from controller import network
+from controller.app import controller_pid, remove_instances, remove_run_dir
+from controller.containers import Containers, lxc_path
+from controller.haproxy import HAProxy
+from controller.ports import ControllerError
+from controller.preflight import check_root
+from controller.site import Site
+
+STOP_S = 60.0
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def say(text: str) -> None:
+    print(f"clean-host: {text}")
+
+
+def clean(site: Site, keep_template: bool) -> None:
+    """Remove everything of the site. Raises ControllerError for what could not be removed."""
+    if (pid := controller_pid(site)) is not None:
+        say(f"stopping the controller (pid {pid})")
+        _stop_controller(site, pid)
+    balancer = HAProxy(site)
+    if balancer.master_pid() is not None:
+        say("stopping HAProxy")
+        balancer.stop(grace_s=1.0)
+    for name in remove_instances(Containers(site, {}, threading.Event())):
+        say(f"removed instance {name}")
+    if network.remove(site):
+        say(f"removed the bridge {site.bridge} and its route")
+    if remove_run_dir(site):
+        say(f"removed {site.run_dir}")
+    remove_cgroups(site)
+    site.lock_file.unlink(missing_ok=True)
+    if not keep_template:
+        _remove_template(site)
+        _remove_objects_dir(site)
+
+
+def _stop_controller(site: Site, pid: int) -> None:
+    for number, seconds in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, 2.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + seconds
+        while controller_pid(site) == pid and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def remove_cgroups(site: Site) -> None:
+    """Empty control groups that a killed container monitor left behind."""
+    for kind in ("payload", "monitor"):
+        for folder in [*CGROUPS.glob(f"lxc.{kind}.{site.prefix}-*"), *CGROUPS.glob(f"*/lxc.{kind}.{site.prefix}-*")]:
+            with contextlib.suppress(OSError):  # still in use, or removed with another hierarchy's link
+                folder.rmdir()
+
+
+def _remove_template(site: Site) -> None:
+    template = lxc_path() / site.template
+    if template.exists():
+        shutil.rmtree(template)
+        say(f"removed the template {template}; 'make rootfs' builds it again")
+
+
+def _remove_objects_dir(site: Site) -> None:
+    folder = site.objects_dir
+    if not folder.is_dir():
+        return
+    with contextlib.suppress(OSError):
+        for empty in (*folder.iterdir(), folder):
+            empty.rmdir()
+        say(f"removed the empty object directory {folder}")
+        return
+    say(f"kept {folder}: it holds objects; remove it by hand if you do not need them")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m controller.clean", description=__doc__)
+    parser.add_argument("--keep-template", action="store_true", help="keep the template and the object directory")
+    options = parser.parse_args()
+    try:
+        check_root()
+        clean(Site(), options.keep_template)
+    except ControllerError as error:
+        print(f"clean-host: {error}", file=sys.stderr)
+        return 1
+    say("nothing of the project is left on this host")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

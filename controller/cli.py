@@ -1,0 +1,122 @@
+"""The command line: options, logging, exit codes. Nothing else in the controller prints or exits."""
+
+import argparse
+import ipaddress
+import logging
+import sys
+from pathlib import Path
+
+from controller.config import PolicyFile, load
+from controller.policies import POLICIES
+from controller.ports import ControllerError
+from controller.site import Site
+
+EPILOG = """\
+It runs until SIGINT (Ctrl-C) or SIGTERM, then finishes what is in flight and removes all that it made.
+Exit status: 0 after a clean stop, 1 when it could not start or go on, 2 for a bad policy file or option.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    site = Site()
+    made = argparse.ArgumentParser(
+        prog="python -m controller", description="Scale LXC containers behind HAProxy by a policy.",
+        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    made.add_argument("--policy", type=Path, required=True, metavar="FILE",
+                      help=f"the policy file; policies are {', '.join(POLICIES)}")  # fmt: skip
+    made.add_argument("--check", action="store_true", help="validate the policy file, print the policy in force, exit")
+    made.add_argument("--dry-run", action="store_true",
+                      help="observe a running testbed and print what would be decided; touch nothing")  # fmt: skip
+    made.add_argument("--journal", type=Path, metavar="FILE", help="append one JSON line a tick and one an event")
+    made.add_argument("--entry", type=_address, default=site.entry, metavar="IP:PORT",
+                      help="where clients enter (default %(default)s)")  # fmt: skip
+    made.add_argument("--stats", type=_address, default=site.stats, metavar="IP:PORT",
+                      help="HAProxy's statistics page (default %(default)s)")  # fmt: skip
+    made.add_argument("--subnet", type=_subnet, default=site.subnet, metavar="CIDR",
+                      help="private subnet of the instances (default %(default)s)")  # fmt: skip
+    made.add_argument("--objects", type=_directory, default=site.objects_dir, metavar="DIR",
+                      help="object directory that all instances share (default %(default)s)")  # fmt: skip
+    made.add_argument("--quiet", action="store_true", help="log warnings and errors only, not each tick")
+    return made
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not IP:PORT such as 127.0.0.1:8080") from None
+    if not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: the port must be from 1 to 65535")
+    return text
+
+
+def _subnet(text: str) -> ipaddress.IPv4Network:
+    try:
+        subnet = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a subnet such as 10.87.65.0/24: {error}") from None
+    if not subnet.is_private or subnet.is_loopback or not 16 <= subnet.prefixlen <= 29:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a private subnet from /16 to /29")
+    return subnet
+
+
+def _directory(text: str) -> Path:
+    path = Path(text)
+    if not path.is_absolute() or any(character.isspace() for character in text):
+        raise argparse.ArgumentTypeError(f"{text!r} must be an absolute path without blanks")
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.WARNING if options.quiet else logging.INFO, stream=sys.stderr,
+        format="%(asctime)s %(message)s", datefmt="%H:%M:%S",
+    )  # fmt: skip
+    site = Site(entry=options.entry, stats=options.stats, subnet=options.subnet, objects_dir=options.objects)
+    try:
+        settings = load(options.policy)
+    except ControllerError as error:
+        print(f"controller: {error}", file=sys.stderr)
+        return 2
+    try:
+        return _run(options, site, settings)
+    except ControllerError as error:
+        print(f"controller: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace, site: Site, settings: PolicyFile) -> int:
+    if options.check:
+        print(in_force(options.policy, settings))
+        return 0
+    # Imported late: checking a policy needs neither root nor liblxc.
+    from controller.app import Controller, open_journal
+    from controller.preflight import check_root
+
+    check_root()
+    if options.dry_run:
+        from controller.dryrun import dry_run
+
+        dry_run(site, settings)
+        return 0
+    Controller(site, settings, open_journal(options.journal)).run()
+    return 0
+
+
+def in_force(path: Path, settings: PolicyFile) -> str:
+    """The policy in words, defaults included."""
+    bounds, limits = settings.instances, settings.limits
+    rate = settings.service.rate_limit
+    lines = [
+        f"{path}: the policy is valid",
+        f"instances: {bounds.min} to {bounds.max} in service, {bounds.standby} on standby",
+        f"each instance: {rate} requests/s, more are rejected" if rate else "each instance: no rate limit",
+        f"every {settings.tick_s:g} s, applied by {settings.apply}, instances start by {settings.boot}",
+        f"policy {settings.policy_name}:",
+        *(f"  - {line}" for line in settings.make_policy().describe()),
+        "limits: " + (", ".join(f"{key} {value:g}" for key, value in limits.model_dump().items() if value) or "none"),
+    ]
+    return "\n".join(lines)

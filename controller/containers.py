@@ -1,0 +1,193 @@
+"""Instances as LXC containers: ephemeral overlay clones of the template, each with its own address and limits.
+
+The commands are used for all that takes time, because liblxc's Python binding holds the interpreter's lock while it
+waits.
+"""
+
+import contextlib
+import os
+import select
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import lxc
+import requests
+
+from controller.ports import ControllerError
+from controller.site import Site, mac
+
+CLONE_S = 30.0  # the longest that lxc-copy may take, then the boot until the health check answers, then a stop
+BOOT_S = 60.0
+STOP_S = 20.0
+POLL_S = 0.003
+
+
+class BootError(ControllerError):
+    """The instance did not come up; the message says at which step and why."""
+
+
+def lxc_path() -> Path:
+    return Path(lxc.get_global_config_item("lxc.lxcpath"))
+
+
+def instance_config(site: Site, template: Path, slot: int, environment: dict[str, str]) -> str:
+    """The LXC configuration of the instance in a slot: what is common to all, and what is its own."""
+    address = site.address(slot)
+    lines = [
+        f"lxc.include = {template}/instance.conf",
+        f"lxc.rootfs.path = dir:{template}/rootfs",
+        "lxc.net.0.type = veth",
+        f"lxc.net.0.link = {site.bridge}",
+        "lxc.net.0.flags = up",
+        f"lxc.net.0.hwaddr = {mac(address)}",
+        f"lxc.net.0.ipv4.address = {address}/{site.subnet.prefixlen}",
+        f"lxc.mount.entry = {site.objects_dir} objects none bind,rw,nosuid,nodev,noexec 0 0",
+        *(f"lxc.environment = {name}={value}" for name, value in sorted(environment.items())),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+class Containers:
+    """The instances' containers of one site. Methods block; they may be called from several threads."""
+
+    def __init__(self, site: Site, environment: dict[str, str], closing: threading.Event) -> None:
+        self._site = site
+        self._environment = environment
+        self._closing = closing  # ends every wait for a boot
+        self._path = lxc_path()
+        self._dir = site.run_dir / "instances"
+        self._pidfds: dict[str, tuple[int, int]] = {}  # instance → its first process: pid, and a pidfd
+
+    def boot(self, name: str, slot: int) -> dict[str, float]:
+        """Clone and start an instance, wait until it is healthy; the milliseconds of each part. Raises BootError."""
+        started = time.monotonic()
+        self._clone(name, slot)
+        cloned = time.monotonic()
+        reached, healthy = self.await_health(name, slot)
+        marks = (started, cloned, max(cloned, reached), healthy)
+        parts = ("clone", "address", "application")
+        return {part: round(1000 * (b - a), 1) for part, a, b in zip(parts, marks, marks[1:], strict=False)}
+
+    def _clone(self, name: str, slot: int) -> None:
+        self._dir.mkdir(mode=0o700, exist_ok=True)
+        template = self._path / self._site.template
+        config, log = self._dir / f"{name}.conf", self._dir / f"{name}.log"
+        text = instance_config(self._site, template, slot, self._environment)
+        config.write_text(text + f"lxc.console.logfile = {self._dir / name}.console\n")
+        log.unlink(missing_ok=True)
+        command = [
+            "lxc-copy", "-n", self._site.template, "-N", self._site.container(name), "-e", "-B", "overlay", "-M",
+            "--rcfile", str(config), "-o", str(log), "-l", "ERROR",
+        ]  # fmt: skip
+        done = _run(command, CLONE_S)
+        if done.returncode:
+            raise BootError(f"lxc-copy: {_last_line(log) or done.stderr.strip() or f'exit {done.returncode}'}")
+
+    def await_health(self, name: str, slot: int) -> tuple[float, float]:
+        """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
+        self._watch(name)
+        address, reached = self._site.address(slot), None
+        deadline = time.monotonic() + BOOT_S
+        while time.monotonic() < deadline and not self._closing.is_set():
+            if name in self.died():
+                raise BootError(f"its first process ended: {_last_line(self._dir / f'{name}.console') or 'no output'}")
+            reaction = _knock(address, self._site.port)
+            if reached is None and reaction is not None:
+                reached = time.monotonic()
+            if reaction and self._healthy(address):
+                return reached or time.monotonic(), time.monotonic()
+            time.sleep(POLL_S)
+        raise BootError(f"no healthy answer from {address}:{self._site.port} within {BOOT_S:g} s")
+
+    def _healthy(self, address: str) -> bool:
+        with contextlib.suppress(requests.RequestException):
+            url = f"http://{address}:{self._site.port}{self._site.health_path}"
+            return requests.get(url, timeout=2.0).status_code == 200
+        return False
+
+    def stop(self, name: str) -> None:
+        """Kill and remove an instance, and all that belonged to it. Raises ControllerError where something stays."""
+        container = self._site.container(name)
+        self._forget(name)
+        if lxc.Container(container).running:
+            _run(["lxc-stop", "-n", container, "-k"], STOP_S)
+        deadline = time.monotonic() + STOP_S
+        while (self._path / container).exists() and time.monotonic() < deadline:
+            if not lxc.Container(container).running and time.monotonic() > deadline - STOP_S + 2.0:
+                self._remove(container)  # its monitor, which should have removed it, is gone
+            time.sleep(POLL_S)
+        for path in self._dir.glob(f"{name}.*"):
+            path.unlink(missing_ok=True)
+        if (self._path / container).exists():
+            raise ControllerError(f"{container} could not be removed within {STOP_S:g} s")
+
+    def _remove(self, container: str) -> None:
+        """`lxc-destroy` leaves a stopped ephemeral container as it is; the library does not."""
+        lxc.Container(container).destroy()
+        if not (self._path / container / "config").exists():
+            shutil.rmtree(self._path / container, ignore_errors=True)
+
+    def running(self) -> dict[str, int]:
+        """The instances whose containers run, by name, with their slots."""
+        containers = lxc.list_containers(active=True, defined=False)
+        slots = {name: self._site.slot(name) for name in containers}
+        return {name.removeprefix(f"{self._site.prefix}-"): slot for name, slot in slots.items() if slot is not None}
+
+    def present(self) -> list[str]:
+        """The instances that have a folder or a process, running or not."""
+        folders = [path.name for path in self._path.glob(f"{self._site.prefix}-{self._site.service}-*")]
+        names = [name.removeprefix(f"{self._site.prefix}-") for name in folders if self._site.slot(name) is not None]
+        return sorted({*names, *self.running()})
+
+    def _watch(self, name: str) -> None:
+        pid = lxc.Container(self._site.container(name)).init_pid
+        if pid <= 0:
+            raise BootError(f"its first process ended: {_last_line(self._dir / f'{name}.console') or 'no output'}")
+        self._pidfds[name] = (pid, os.pidfd_open(pid))
+
+    def _forget(self, name: str) -> None:
+        if name in self._pidfds:
+            os.close(self._pidfds.pop(name)[1])
+
+    def died(self) -> set[str]:
+        """The watched instances whose first process has ended."""
+        watched = {fd: name for name, (_, fd) in list(self._pidfds.items())}
+        ended = select.poll()
+        for fd in watched:
+            ended.register(fd, select.POLLIN)
+        return {watched[fd] for fd, _ in ended.poll(0)}
+
+    def pids(self) -> dict[str, int]:
+        """The first process of each watched instance."""
+        return {name: pid for name, (pid, _) in list(self._pidfds.items())}
+
+
+def _knock(address: str, port: int) -> bool | None:
+    """True when the port accepts, False when the host refuses, None when nothing reacts."""
+    try:
+        socket.create_connection((address, port), timeout=0.05).close()
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _run(command: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BootError(f"{command[0]} did not end within {timeout_s:g} s") from error
+
+
+def _last_line(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = path.read_text(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else ""
+    return ""

@@ -1,0 +1,52 @@
+"""`--dry-run`: observe a running testbed, decide, print; touch nothing."""
+
+import logging
+import signal
+import threading
+import time
+
+from controller.config import PolicyFile
+from controller.haproxy import HAProxy
+from controller.limits import Limiter
+from controller.loop import describe
+from controller.model import Counts, Observation
+from controller.ports import ControllerError
+from controller.site import Site
+from controller.statistics import Statistics
+from controller.window import Counter
+
+log = logging.getLogger("controller")
+
+
+def dry_run(site: Site, settings: PolicyFile) -> None:
+    """Print a decision each tick until SIGINT or SIGTERM. Raises ControllerError when no testbed runs.
+
+    HAProxy's request log belongs to the acting controller, so outcomes and latencies are not known here; rules on them
+    do not fire.
+    """
+    balancer = HAProxy(site)
+    if not balancer.running():
+        raise ControllerError("--dry-run: there is nothing to observe, no controller has started HAProxy on this host")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    policy, limiter, offered = settings.make_policy(), Limiter(settings.make_limits()), Counter(1.0)
+    while not stop.is_set():
+        observation = _observe(balancer, offered)
+        decision = limiter.apply(policy.decide(observation), observation)
+        log.info("would %s", describe(observation, decision))
+        stop.wait(settings.tick_s)
+
+
+def _observe(balancer: HAProxy, offered: Counter) -> Observation:
+    now_s = time.monotonic()
+    try:
+        statistics: Statistics = balancer.read()
+    except (OSError, ValueError) as error:
+        return Observation(t_s=now_s, missing=f"no statistics from HAProxy ({error})")
+    offered.add(now_s, statistics.worker_pid, statistics.offered_total)
+    serving = len(statistics.servers)
+    return Observation(
+        t_s=now_s, counts=Counts(wanted=serving, in_service=serving), offered_rps=offered.rate(),
+        queue_requests=statistics.queue_requests, in_flight_requests=statistics.in_flight_requests,
+    )  # fmt: skip

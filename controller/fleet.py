@@ -1,0 +1,202 @@
+"""The instances' state machine: pure bookkeeping that says what should be done next.
+
+    BOOTING ──healthy──▶ STANDBY ──in the balancer──▶ IN_SERVICE
+       │                    ╲                            │ too many
+       │ failed              ╲ died                      ▼
+       └────────▶ FAILED ◀────╲─────── died ───────── DRAINING ──idle, out of the balancer──▶ STOPPING ──▶ gone
+                    └──────────────────out of the balancer──────────────────────────────────────▲
+
+`plan` compares what is wanted with what there is and returns actions; events tell what became of them. An instance
+enters service only after its health check has answered and the balancer has confirmed it, and is stopped only after the
+balancer has forgotten it.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from controller.model import Counts, Instance, Phase
+
+BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
+APPLY_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One server of the balancer's back end: an instance that gets traffic, or one that is draining."""
+
+    name: str
+    slot: int
+    draining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """Start a new instance."""
+
+    name: str
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Make the balancer serve exactly these members."""
+
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Send the instance no new request and wait until none is in flight."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop and remove the instance."""
+
+    name: str
+
+
+Action = Clone | Apply | Drain | Stop
+
+
+class Fleet:
+    """All instances. `prefix` begins every instance's name, `slots` is how many addresses there are."""
+
+    def __init__(self, prefix: str, slots: int, wanted: int, standby: int = 0) -> None:
+        self.instances: dict[str, Instance] = {}
+        self.wanted = wanted
+        self.standby = standby
+        self._prefix = prefix
+        self._slots = slots
+        self._next_slot = 1
+        self._applied: frozenset[Member] = frozenset()
+        self._applying = False
+        self._apply_from_s: float | None = -math.inf  # at start and after a failure: apply from then on in any case
+        self._failures = 0
+        self._retry_s = 0.0
+
+    def counts(self) -> Counts:
+        phases = [instance.phase for instance in self.instances.values()]
+        return Counts(
+            wanted=self.wanted, booting=phases.count(Phase.BOOTING), standby=phases.count(Phase.STANDBY),
+            in_service=phases.count(Phase.IN_SERVICE), draining=phases.count(Phase.DRAINING),
+        )  # fmt: skip
+
+    def within(self, *phases: Phase) -> list[Instance]:
+        """The instances in these phases, oldest first."""
+        return sorted((i for i in self.instances.values() if i.phase in phases), key=lambda i: (i.ordered_s, i.slot))
+
+    # What should be done
+
+    def plan(self, now_s: float) -> list[Action]:
+        """The actions that bring the fleet nearer to what is wanted; empty when it is there or on its way."""
+        return [*self._drains(now_s), *self._clones(now_s), *self._apply(now_s), *self._stops(now_s)]
+
+    def _drains(self, now_s: float) -> list[Action]:
+        """Too many in service: the youngest go first, so that long-lived instances stay warm."""
+        serving = self.within(Phase.IN_SERVICE)
+        victims = serving[self.wanted :][::-1]
+        for victim in victims:
+            self._enter(victim.name, Phase.DRAINING, now_s)
+        return [Drain(victim.name) for victim in victims]
+
+    def _clones(self, now_s: float) -> list[Action]:
+        if now_s < self._retry_s:
+            return []
+        alive = len(self.within(Phase.BOOTING, Phase.STANDBY, Phase.IN_SERVICE))
+        return [self._order(now_s) for _ in range(self.wanted + self.standby - alive) if self._free_slot() is not None]
+
+    def _order(self, now_s: float) -> Clone:
+        slot = self._free_slot()
+        assert slot is not None
+        self._next_slot = slot % self._slots + 1
+        name = f"{self._prefix}-{slot}"
+        self.instances[name] = Instance(slot, name, Phase.BOOTING, ordered_s=now_s, since_s=now_s)
+        return Clone(name, slot)
+
+    def _free_slot(self) -> int | None:
+        """The next free slot, round and round: an address rests as long as possible before it is used again."""
+        used = {instance.slot for instance in self.instances.values()}
+        order = (((self._next_slot - 1 + step) % self._slots) + 1 for step in range(self._slots))
+        return next((slot for slot in order if slot not in used), None)
+
+    def members(self) -> tuple[Member, ...]:
+        """The back end that should be: what serves, what is promoted, and what still drains."""
+        serving = self.within(Phase.IN_SERVICE)
+        promoted = self.within(Phase.STANDBY)[: max(0, self.wanted - len(serving))]
+        draining = [i for i in self.within(Phase.DRAINING) if not i.idle]
+        members = [Member(i.name, i.slot) for i in serving + promoted]
+        return tuple(sorted(members + [Member(i.name, i.slot, True) for i in draining], key=lambda m: m.slot))
+
+    def _apply(self, now_s: float) -> list[Action]:
+        """A drain is set at run time: on its own it is no reason to apply, only who is in the back end is."""
+        members = self.members()
+        if self._apply_from_s is None:
+            due = {member.name for member in members} != {member.name for member in self._applied}
+        else:
+            due = now_s >= self._apply_from_s
+        if self._applying or not due:
+            return []
+        self._applying = True
+        return [Apply(members)]
+
+    def _stops(self, now_s: float) -> list[Action]:
+        in_balancer = {member.name for member in self._applied}
+        leaving = [i for i in self.within(Phase.DRAINING, Phase.FAILED) if i.idle or i.phase is Phase.FAILED]
+        surplus = self.within(Phase.STANDBY)[max(0, self.wanted - len(self.within(Phase.IN_SERVICE))) + self.standby :]
+        gone = [i for i in leaving + surplus if i.name not in in_balancer and not self._applying]
+        for instance in gone:
+            self._enter(instance.name, Phase.STOPPING, now_s)
+        return [Stop(instance.name) for instance in gone]
+
+    # What became of it
+
+    def adopt(self, name: str, slot: int, now_s: float, serving: bool) -> None:
+        """A running container that an earlier controller left. One that serves goes on, another must be healthy."""
+        phase = Phase.IN_SERVICE if serving else Phase.BOOTING
+        self.instances[name] = Instance(slot, name, phase, ordered_s=now_s, since_s=now_s)
+        if serving:
+            self._applied |= {Member(name, slot)}
+
+    def booted(self, name: str, now_s: float, timings_ms: Mapping[str, float]) -> None:
+        if self._is(name, Phase.BOOTING):
+            self._failures = 0
+            self._enter(name, Phase.STANDBY, now_s, timings_ms=dict(timings_ms))
+
+    def applied(self, members: Iterable[Member], now_s: float) -> list[Instance]:
+        """The balancer serves these members now; returns the instances that entered service by it."""
+        self._applied, self._applying, self._apply_from_s = frozenset(members), False, None
+        entered = [m.name for m in self._applied if not m.draining and self._is(m.name, Phase.STANDBY)]
+        for name in entered:
+            self._enter(name, Phase.IN_SERVICE, now_s)
+        return [self.instances[name] for name in entered]
+
+    def apply_failed(self, now_s: float) -> None:
+        """The balancer still serves what it served; try again after a pause."""
+        self._applying, self._apply_from_s = False, now_s + APPLY_RETRY_S
+
+    def drained(self, name: str, now_s: float) -> None:
+        if self._is(name, Phase.DRAINING):
+            self._enter(name, Phase.DRAINING, now_s, idle=True)
+
+    def failed(self, name: str, now_s: float) -> None:
+        """The instance did not boot, or died. Boots that fail in a row are retried after growing pauses."""
+        if name not in self.instances or self._is(name, Phase.STOPPING):
+            return
+        if self._is(name, Phase.BOOTING):
+            self._retry_s = now_s + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
+            self._failures += 1
+        self._enter(name, Phase.FAILED, now_s)
+
+    def stopped(self, name: str) -> None:
+        self.instances.pop(name, None)
+
+    def _is(self, name: str, phase: Phase) -> bool:
+        return name in self.instances and self.instances[name].phase is phase
+
+    def _enter(self, name: str, phase: Phase, now_s: float, **changes: object) -> None:
+        instance = self.instances[name]
+        self.instances[name] = replace(instance, phase=phase, since_s=now_s, **changes)  # type: ignore[arg-type]

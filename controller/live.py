@@ -1,0 +1,97 @@
+"""The live host: actions run in background threads, their results come back as events on a queue."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
+
+from controller.containers import Containers
+from controller.fleet import Action, Apply, Clone, Drain, Stop
+from controller.haproxy import HAProxy
+from controller.ports import Applied, ApplyFailed, Booted, ControllerError, Drained, Event, Failed, Stopped
+
+DRAIN_S = 30.0  # HAProxy's own time-out of an answer: what is in flight after that is not answered any more
+PARALLEL_BOOTS = os.cpu_count() or 1  # boots are bound by the CPU: more at once make each slower and none earlier
+
+
+class Host:
+    """The live actuator."""
+
+    def __init__(
+        self,
+        containers: Containers,
+        balancer: HAProxy,
+        await_first_answer: Callable[[str], None],
+        closing: threading.Event,
+    ) -> None:
+        self.events: SimpleQueue[Event | None] = SimpleQueue()  # None only wakes the loop
+        self._containers = containers
+        self._balancer = balancer
+        self._await_first_answer = await_first_answer
+        self._closing = closing
+        self._boots = ThreadPoolExecutor(PARALLEL_BOOTS, "boot")
+        self._balancing = ThreadPoolExecutor(1, "balancer")
+        self._drains = ThreadPoolExecutor(16, "drain")
+        self._stops = ThreadPoolExecutor(4, "stop")
+
+    def act(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            match action:
+                case Clone(name, slot):
+                    self._boots.submit(self._report, partial(self._boot, name, slot), partial(Failed, name))
+                case Apply():
+                    self._balancing.submit(self._report, partial(self._apply, action), ApplyFailed)
+                case Drain(name):
+                    self._drains.submit(self._report, partial(self._drain, name), partial(Drained, name))
+                case Stop(name):
+                    self._stops.submit(self._report, partial(self._stop, name), partial(Failed, name))
+
+    def adopt(self, name: str, slot: int) -> None:
+        """Take over a running container: it counts as booted when its health check answers."""
+        self._boots.submit(self._report, partial(self._check, name, slot), partial(Failed, name))
+
+    def close(self) -> None:
+        """Begin nothing more, end the waits, and see what has begun to its end."""
+        self._closing.set()
+        for pool in (self._boots, self._balancing, self._drains, self._stops):
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _report(self, job: Callable[[], Event], failure: Callable[[str], Event]) -> None:
+        """Whatever happens to a job, the loop hears of it."""
+        try:
+            event = job()
+        except (ControllerError, OSError, ValueError) as error:
+            event = failure(str(error))
+        except Exception as error:
+            event = failure(f"{type(error).__name__}: {error}")
+        self.events.put(event)
+
+    def _boot(self, name: str, slot: int) -> Event:
+        self._await_first_answer(name)
+        return Booted(name, self._containers.boot(name, slot))
+
+    def _check(self, name: str, slot: int) -> Event:
+        self._containers.await_health(name, slot)
+        return Booted(name)
+
+    def _apply(self, action: Apply) -> Event:
+        started = time.monotonic()
+        self._balancer.apply(action.members)
+        return Applied(action, 1000 * (time.monotonic() - started))
+
+    def _drain(self, name: str) -> Event:
+        self._balancer.drain(name)
+        deadline = time.monotonic() + DRAIN_S
+        while time.monotonic() < deadline and not self._closing.is_set():
+            if self._balancer.in_flight(name) == 0:
+                return Drained(name)
+            time.sleep(0.01)
+        return Drained(name, f"still had requests in flight after {DRAIN_S:g} s of draining")
+
+    def _stop(self, name: str) -> Event:
+        started = time.monotonic()
+        self._containers.stop(name)
+        return Stopped(name, 1000 * (time.monotonic() - started))

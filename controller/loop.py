@@ -1,0 +1,150 @@
+"""observe → decide → limit → act → record.
+
+`tick` and `handle` are all that happens; both take the time and never block, so the same loop runs on the live host,
+in virtual time and in tests.
+"""
+
+import logging
+from dataclasses import asdict
+
+from controller.fleet import Apply, Clone, Drain, Fleet, Stop
+from controller.limits import Limiter
+from controller.model import Decision, Observation
+from controller.policies import Policy
+from controller.ports import (
+    Actuator,
+    Applied,
+    ApplyFailed,
+    Booted,
+    Drained,
+    Event,
+    Failed,
+    FirstAnswer,
+    Journal,
+    Sensor,
+    Stopped,
+)
+
+log = logging.getLogger("controller")
+
+
+class Loop:
+    """The control loop over one fleet."""
+
+    def __init__(
+        self, fleet: Fleet, policy: Policy, limiter: Limiter, sensor: Sensor, actuator: Actuator, journal: Journal
+    ) -> None:
+        self.fleet = fleet
+        self._policy = policy
+        self._limiter = limiter
+        self._sensor = sensor
+        self._actuator = actuator
+        self._journal = journal
+
+    def tick(self, now_s: float) -> str:
+        """One step of the loop; returns what happened as one sentence."""
+        observation = self._sensor.observe(now_s, self.fleet.counts())
+        decision = self._limiter.apply(self._policy.decide(observation), observation)
+        sentence = describe(observation, decision)
+        if decision.wanted != self.fleet.wanted:
+            was, self.fleet.wanted = self.fleet.wanted, decision.wanted
+            self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
+        self._journal.write(now_s, "tick", **_tick_fields(observation), wanted=decision.wanted, sentence=sentence)
+        self._act(now_s)
+        return sentence
+
+    def handle(self, event: Event, now_s: float) -> None:
+        """Take in what became of an action, and do at once what follows from it."""
+        match event:
+            case Booted(name, timings_ms):
+                self.fleet.booted(name, now_s, timings_ms)
+                self._journal_phase(now_s, name, **{f"{part}_ms": ms for part, ms in timings_ms.items()})
+            case Failed(name, reason):
+                self.fleet.failed(name, now_s)
+                log.warning("%s failed: %s", name, reason)
+                self._journal_phase(now_s, name, reason=reason)
+            case Applied(Apply(members), took_ms):
+                self._applied(members, took_ms, now_s)
+            case ApplyFailed(reason):
+                self.fleet.apply_failed(now_s)
+                self._error(now_s, f"the balancer refused the change and goes on as before: {reason}")
+            case Drained(name, reason):
+                self.fleet.drained(name, now_s)
+                if reason:
+                    self._error(now_s, f"{name}: {reason}")
+            case Stopped(name, took_ms):
+                self.fleet.stopped(name)
+                self._journal.write(now_s, "instance", instance=name, phase="GONE", stop_ms=round(took_ms, 1))
+            case FirstAnswer(name, at_s):
+                self._first_answer(name, at_s, now_s)
+        self._act(now_s)
+
+    def _applied(self, members: tuple[object, ...], took_ms: float, now_s: float) -> None:
+        entered = self.fleet.applied(members, now_s)  # type: ignore[arg-type]
+        self._journal.write(now_s, "reload", ok=True, took_ms=round(took_ms, 1), members=len(members))
+        for instance in entered:
+            timings = {f"{part}_ms": ms for part, ms in instance.timings_ms.items()}
+            total_ms = 1000 * (now_s - instance.ordered_s)
+            timings["balancer_ms"] = round(total_ms - sum(instance.timings_ms.values()), 1)
+            self._journal_phase(now_s, instance.name, **timings, total_ms=round(total_ms, 1))
+
+    def _first_answer(self, name: str, at_s: float, now_s: float) -> None:
+        instance = self.fleet.instances.get(name)
+        if instance is not None:
+            since_ms = round(1000 * (at_s - instance.ordered_s), 1)
+            self._journal.write(now_s, "first_answer", instance=name, since_decision_ms=since_ms)
+
+    def _act(self, now_s: float) -> None:
+        actions = self.fleet.plan(now_s)
+        for action in actions:
+            if isinstance(action, Clone | Drain | Stop):
+                self._journal_phase(now_s, action.name)
+        if actions:
+            self._actuator.act(actions)
+
+    def _journal_phase(self, now_s: float, name: str, **fields: object) -> None:
+        if name in self.fleet.instances:
+            self._journal.write(now_s, "instance", instance=name, phase=self.fleet.instances[name].phase, **fields)
+
+    def _error(self, now_s: float, message: str) -> None:
+        log.error(message)
+        self._journal.write(now_s, "error", message=message)
+
+
+def describe(observation: Observation, decision: Decision) -> str:
+    """One sentence for a person: what is done with how many instances, why, and what was seen."""
+    was = observation.counts.wanted
+    verb = "hold" if decision.wanted == was else "grow to" if decision.wanted > was else "shrink to"
+    return f"{verb} {decision.wanted}: {decision.reason}; {_seen(observation)}"
+
+
+def _seen(observation: Observation) -> str:
+    counts = observation.counts
+    fleet = f"{counts.in_service} in service" + "".join(
+        f", {count} {word}"
+        for count, word in ((counts.booting, "booting"), (counts.standby, "on standby"), (counts.draining, "draining"))
+        if count
+    )
+    if observation.missing:
+        return f"{fleet}; {observation.missing}"
+    parts = [f"offered {observation.offered_rps or 0:.1f}/s"]
+    if observation.rejected_rps:
+        parts.append(f"rejected {observation.rejected_rps:.1f}/s")
+    if observation.failed_rps:
+        parts.append(f"failed {observation.failed_rps:.1f}/s")
+    if observation.queue_requests:
+        parts.append(f"{observation.queue_requests} queued")
+    if observation.latency_ms_p95 is not None:
+        parts.append(f"p95 {observation.latency_ms_p95:.0f} ms")
+    return f"{fleet}; {', '.join(parts)}"
+
+
+def _tick_fields(observation: Observation) -> dict[str, object]:
+    fields = {name: _rounded(value) for name, value in asdict(observation).items() if name not in ("t_s", "counts")}
+    counts = asdict(observation.counts)
+    counts.pop("wanted")
+    return {**fields, **counts}
+
+
+def _rounded(value: object) -> object:
+    return round(value, 3) if isinstance(value, float) else value

@@ -1,0 +1,152 @@
+"""Threshold rules: when a metric has been beyond a bound for a while, change the number of instances.
+
+Several rules may fire in one tick. Up wins over down; of several ups the largest wins, of several downs the smallest
+(as in Azure Monitor autoscale), so a conflict always ends with more instances rather than fewer.
+"""
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
+
+from controller.model import METRICS, Decision, Observation, metric
+
+
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"is no metric; known are {', '.join(METRICS)}")
+    return name
+
+
+def _step(value: Any) -> str:
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d{0,3}%?", text):
+        raise ValueError("must be a whole number of instances from 1, or a percentage such as 50%")
+    return text
+
+
+MetricName = Annotated[str, AfterValidator(_known_metric)]
+Step = Annotated[str, BeforeValidator(_step)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class When(_Strict):
+    """A condition: `metric` above or below a bound, without a break for `for_s` seconds."""
+
+    metric: MetricName
+    above: float | None = None
+    below: float | None = None
+    for_s: float = Field(default=0, ge=0, le=86400)
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "When":
+        if (self.above is None) == (self.below is None):
+            raise ValueError("needs exactly one of above, below")
+        return self
+
+    def holds(self, value: float) -> bool:
+        return value > self.above if self.above is not None else self.below is not None and value < self.below
+
+    def __str__(self) -> str:
+        bound = f"above {self.above:g}" if self.above is not None else f"below {self.below:g}"
+        return f"{self.metric} {bound}" + (f" for {self.for_s:g} s" if self.for_s else "")
+
+
+class Then(_Strict):
+    """A change: `add` or `remove` a number or a percentage of the instances wanted now, at least one."""
+
+    add: Step | None = None
+    remove: Step | None = None
+
+    @model_validator(mode="after")
+    def _one_change(self) -> "Then":
+        if (self.add is None) == (self.remove is None):
+            raise ValueError("needs exactly one of add, remove")
+        return self
+
+    def apply(self, wanted: int) -> int:
+        """Added percentages round up, removed ones down: in doubt there is more capacity."""
+        if self.add is not None:
+            return wanted + max(1, math.ceil(_amount(self.add, wanted)))
+        assert self.remove is not None
+        return max(0, wanted - max(1, math.floor(_amount(self.remove, wanted))))
+
+    def __str__(self) -> str:
+        return f"add {self.add}" if self.add is not None else f"remove {self.remove}"
+
+
+def _amount(step: str, wanted: int) -> float:
+    return wanted * int(step[:-1]) / 100 if step.endswith("%") else int(step)
+
+
+class Rule(_Strict):
+    """One rule; after it fired it rests for `cooldown_s` seconds."""
+
+    when: When
+    then: Then
+    cooldown_s: float = Field(default=0, ge=0, le=86400)
+
+    def __str__(self) -> str:
+        return f"when {self.when}: {self.then}" + (f", then rest {self.cooldown_s:g} s" if self.cooldown_s else "")
+
+
+class RulesConfig(RootModel[list[Rule]]):
+    """The list under `rules:`; at least one rule."""
+
+    root: list[Rule] = Field(min_length=1)
+
+
+class _Memory:
+    """What one rule remembers: since when its condition holds, and when it fired last."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.since_s: float | None = None
+        self.fired_s = -math.inf
+
+    def ripe(self, observation: Observation) -> bool:
+        """Has the condition held for long enough, and is the rule rested? Unknown metrics break the condition."""
+        value, now_s = metric(observation, self.rule.when.metric), observation.t_s
+        if value is None or not self.rule.when.holds(value):
+            self.since_s = None
+            return False
+        self.since_s = now_s if self.since_s is None else self.since_s
+        return now_s - self.since_s >= self.rule.when.for_s and now_s - self.fired_s >= self.rule.cooldown_s
+
+    def fire(self, now_s: float) -> None:
+        self.fired_s, self.since_s = now_s, None
+
+
+class Rules:
+    """The policy `rules`."""
+
+    Config = RulesConfig
+
+    def __init__(self, config: RulesConfig) -> None:
+        self._memories = [_Memory(rule) for rule in config.root]
+
+    def describe(self) -> list[str]:
+        return [str(memory.rule) for memory in self._memories]
+
+    def decide(self, observation: Observation) -> Decision:
+        wanted = observation.counts.wanted
+        ripe = [memory for memory in self._memories if memory.ripe(observation)]
+        ups = [memory for memory in ripe if memory.rule.then.add is not None]
+        if not ripe:
+            return Decision(wanted, f"no rule fires, {self._values(observation)}")
+        winner = max(ups or ripe, key=lambda memory: memory.rule.then.apply(wanted))
+        for memory in ups or ripe:
+            memory.fire(observation.t_s)
+        rule = winner.rule
+        value = metric(observation, rule.when.metric)
+        reason = f"{rule.when.metric} {value:.3g} is {str(rule.when).removeprefix(rule.when.metric + ' ')}: {rule.then}"
+        return Decision(rule.then.apply(wanted), reason)
+
+    def _values(self, observation: Observation) -> str:
+        names = dict.fromkeys(memory.rule.when.metric for memory in self._memories)
+        values = ((name, metric(observation, name)) for name in names)
+        return ", ".join(f"{name} {'unknown' if value is None else format(value, '.3g')}" for name, value in values)

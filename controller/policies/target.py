@@ -1,0 +1,47 @@
+"""Target tracking of the request rate: enough instances that each gets at most `rate_per_instance` requests a second.
+
+wanted = ceil(offered rate / target), as in the Kubernetes HPA's `AverageValue` formula. A dead band below the target
+(`tolerance`) keeps a rate that hovers at a boundary from adding and removing the same instance over and over.
+"""
+
+import math
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from controller.model import Decision, Observation
+
+
+class TargetConfig(BaseModel):
+    """Options under `target:`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    rate_per_instance: float = Field(gt=0, le=100_000)
+    tolerance: float = Field(default=0.1, ge=0, lt=1)
+
+
+class Target:
+    """The policy `target`."""
+
+    Config = TargetConfig
+
+    def __init__(self, config: TargetConfig) -> None:
+        self._config = config
+
+    def describe(self) -> list[str]:
+        config = self._config
+        return [f"as many instances that each gets at most {config.rate_per_instance:g} requests/s "
+                f"(fewer only when that leaves {config.tolerance:.0%} to spare)"]  # fmt: skip
+
+    def decide(self, observation: Observation) -> Decision:
+        wanted, offered_rps = observation.counts.wanted, observation.offered_rps
+        if offered_rps is None:
+            return Decision(wanted, "the offered rate is not known")
+        target = self._config.rate_per_instance
+        enough = math.ceil(offered_rps / target)
+        spare = math.ceil(offered_rps / (target * (1 - self._config.tolerance)))
+        if enough > wanted:
+            return Decision(enough, f"offered {offered_rps:.3g}/s needs {enough} at {target:g}/s each")
+        if spare < wanted:
+            return Decision(spare, f"offered {offered_rps:.3g}/s leaves {wanted - spare} to spare at {target:g}/s each")
+        return Decision(wanted, f"offered {offered_rps:.3g}/s fits {wanted}")

@@ -1,0 +1,88 @@
+"""The outside world as the loop sees it. The live host and the simulator are two implementations of the same ports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from controller.fleet import Action
+from controller.model import Counts, Observation
+
+
+class ControllerError(Exception):
+    """Something that the user should read in one line; only the command line prints it and exits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """The instance answered its health check."""
+
+    name: str
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The instance did not boot, or died."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The balancer serves the members of this Apply action."""
+
+    action: Action
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyFailed:
+    """The balancer refused the change and serves what it served before."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """Nothing is in flight at the instance, or the wait was given up (`reason` says so)."""
+
+    name: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The instance and all that belonged to it is gone."""
+
+    name: str
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAnswer:
+    """The instance's first answer to a client through the balancer was seen."""
+
+    name: str
+    at_s: float
+
+
+Event = Booted | Failed | Applied | ApplyFailed | Drained | Stopped | FirstAnswer
+
+
+class Sensor(Protocol):
+    """Where observations come from."""
+
+    def observe(self, now_s: float, counts: Counts) -> Observation: ...
+
+
+class Actuator(Protocol):
+    """Carries out actions in the background; what becomes of them comes back to the loop as events."""
+
+    def act(self, actions: Sequence[Action]) -> None: ...
+
+
+class Journal(Protocol):
+    """Records one event with its fields."""
+
+    def write(self, t_s: float, event: str, **fields: object) -> None: ...

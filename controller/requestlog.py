@@ -1,0 +1,99 @@
+"""HAProxy's log of requests, read from a datagram socket.
+
+It tells what the statistics cannot: 429 apart from other 4xx, latencies as a distribution, and every request across
+reloads. A thread reads it, because a datagram socket holds only a few messages (net.unix.max_dgram_qlen).
+"""
+
+import contextlib
+import grp
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+KEPT = 200_000  # requests kept at most, about a minute at 3,000 requests a second
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One finished request: HTTP status (0 where there was none), server name, and milliseconds until its end."""
+
+    at_s: float
+    status: int
+    server: str
+    total_ms: float
+
+    @property
+    def outcome(self) -> str:
+        """served | rejected (by the rate limiter) | failed (5xx, or no answer)."""
+        if self.status == 429:
+            return "rejected"
+        return "served" if 0 < self.status < 500 else "failed"
+
+
+def parse_request(line: str, at_s: float) -> Request | None:
+    """Parse one line of the format in haproxy.cfg.j2: `%ST %s %Tw %Tr %Ta %ts`. None for any other line."""
+    fields = line.split()
+    if len(fields) < 5:
+        return None
+    try:
+        return Request(at_s, max(0, int(fields[0])), fields[1], max(0.0, float(fields[4])))
+    except ValueError:
+        return None
+
+
+class RequestLog:
+    """Collects requests as they end. `clock` gives seconds on the controller's time axis."""
+
+    def __init__(self, path: Path, clock: Callable[[], float], first_answer: Callable[[str, float], None]) -> None:
+        self._path = path
+        self._clock = clock
+        self._first_answer = first_answer
+        self._requests: deque[Request] = deque(maxlen=KEPT)
+        self._awaited: set[str] = set()
+        self._closing = False
+        self._socket: socket.socket | None = None
+
+    def open(self) -> None:
+        """Bind the socket; HAProxy's group may write to it. Takes over from a controller that was killed."""
+        self._path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(self._path))
+        os.chown(self._path, 0, grp.getgrnam("haproxy").gr_gid)
+        self._path.chmod(0o620)
+        threading.Thread(target=self._read, args=(self._socket,), name="request-log", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop reading and remove the socket; does nothing where it is not open."""
+        self._closing = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.close()
+            self._path.unlink(missing_ok=True)
+
+    def await_first_answer(self, server: str) -> None:
+        """Report the next request that this server answers well."""
+        self._awaited.add(server)
+
+    def since(self, start_s: float) -> list[Request]:
+        """The requests that ended after `start_s`; older ones are forgotten."""
+        while self._requests and self._requests[0].at_s <= start_s:
+            self._requests.popleft()
+        return list(self._requests)
+
+    def _read(self, source: socket.socket) -> None:
+        while not self._closing:
+            try:
+                line = source.recv(4096).decode(errors="replace")
+            except OSError:
+                return
+            request = parse_request(line, self._clock())
+            if request is not None:
+                self._requests.append(request)
+                if request.server in self._awaited and request.outcome == "served":
+                    self._awaited.discard(request.server)
+                    self._first_answer(request.server, request.at_s)

@@ -1,0 +1,64 @@
+"""From HAProxy's statistics and request log, and the instances' cgroups, to one observation."""
+
+import threading
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable
+
+from controller.haproxy import HAProxy
+from controller.model import Counts, Observation
+from controller.requestlog import Request, RequestLog
+from controller.statistics import Statistics
+from controller.window import Counter, percentile
+
+RATE_WINDOW_S = 1.0  # rates are means over this long; a shorter one turns single arrivals into noise
+LATENCY_WINDOW_S = 5.0  # enough requests for a percentile even at a low rate
+
+
+class HostSensor:
+    """The live sensor. `cpu_percent` gives the instances' mean CPU use, None where it is not known."""
+
+    def __init__(
+        self,
+        balancer: HAProxy,
+        requests: RequestLog,
+        clock: Callable[[], float],
+        cpu_percent: Callable[[], float | None],
+    ) -> None:
+        self._balancer = balancer
+        self._requests = requests
+        self._clock = clock
+        self._cpu_percent = cpu_percent
+        self._offered = Counter(RATE_WINDOW_S)
+        self._lock = threading.Lock()
+
+    def sample(self) -> None:
+        """Take in the statistics as they are now; also called just before a reload resets the counters."""
+        self._read()
+
+    def observe(self, now_s: float, counts: Counts) -> Observation:
+        try:
+            statistics = self._read()
+        except (OSError, ValueError) as error:
+            return Observation(t_s=now_s, counts=counts, missing=f"no statistics from HAProxy ({error})")
+        recent = self._requests.since(now_s - LATENCY_WINDOW_S)
+        rates = outcome_rates(recent, now_s)
+        latencies = sorted(request.total_ms for request in recent if request.outcome == "served")
+        return Observation(
+            t_s=now_s, counts=counts, offered_rps=self._offered.rate(),
+            served_rps=rates["served"], rejected_rps=rates["rejected"], failed_rps=rates["failed"],
+            queue_requests=statistics.queue_requests, in_flight_requests=statistics.in_flight_requests,
+            latency_ms_p50=percentile(latencies, 0.50), latency_ms_p95=percentile(latencies, 0.95),
+            latency_ms_p99=percentile(latencies, 0.99), cpu_percent=self._cpu_percent(),
+        )  # fmt: skip
+
+    def _read(self) -> Statistics:
+        with self._lock:
+            statistics = self._balancer.read()
+            self._offered.add(self._clock(), statistics.worker_pid, statistics.offered_total)
+            return statistics
+
+
+def outcome_rates(requests: Iterable[Request], now_s: float) -> dict[str, float]:
+    """Requests per second by outcome over the last rate window."""
+    tally = Tally(request.outcome for request in requests if request.at_s > now_s - RATE_WINDOW_S)
+    return {outcome: tally[outcome] / RATE_WINDOW_S for outcome in ("served", "rejected", "failed")}

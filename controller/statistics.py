@@ -1,0 +1,70 @@
+"""HAProxy's statistics CSV, and its process list, as values. Columns are found by name."""
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """One worker's statistics. Totals count from its start; `servers` maps a server to its requests in flight."""
+
+    worker_pid: int
+    offered_total: int
+    in_flight_requests: int
+    queue_requests: int
+    servers: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """HAProxy's workers: the current one and those that finish their last connections after a reload."""
+
+    worker_pid: int | None
+    old_pids: tuple[int, ...]
+    failed_reloads: int
+
+
+def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
+    """Parse the answer to `show info;show stat`. Raises ValueError where it is cut off or not what it should be."""
+    info, found, table = text.partition("# pxname,")
+    pid = re.search(r"^Pid: (\d+)$", info, re.MULTILINE)
+    if not found or not pid:
+        raise ValueError("HAProxy's statistics are cut off or malformed")
+    rows = list(csv.DictReader(("pxname," + table).splitlines()))
+    entry = _row(rows, frontend, "FRONTEND")
+    totals = _row(rows, backend, "BACKEND")
+    servers = [row for row in rows if row["pxname"] == backend and row["svname"] not in ("FRONTEND", "BACKEND")]
+    return Statistics(
+        worker_pid=int(pid[1]),
+        offered_total=_number(entry, "req_tot"),
+        in_flight_requests=_number(totals, "scur"),
+        queue_requests=_number(totals, "qcur") + sum(_number(row, "qcur") for row in servers),
+        servers={row["svname"]: _number(row, "scur") + _number(row, "qcur") for row in servers},
+    )
+
+
+def _row(rows: list[dict[str, str]], proxy: str, name: str) -> dict[str, str]:
+    for row in rows:
+        if row["pxname"] == proxy and row["svname"] == name:
+            return row
+    raise ValueError(f"HAProxy's statistics have no row {proxy}/{name}")
+
+
+def _number(row: Mapping[str, str | None], column: str) -> int:
+    value = row.get(column)
+    if value is None or not value.isdigit():
+        raise ValueError(f"HAProxy's statistics have no number in {row['pxname']}/{row['svname']}/{column}: {value!r}")
+    return int(value)
+
+
+def parse_processes(text: str) -> Processes:
+    """Parse the answer to `show proc` on the master socket. Raises ValueError where no master is listed."""
+    master = re.search(r"^\d+\s+master\s+\d+(?:\s+\[failed: (\d+)\])?", text, re.MULTILINE)
+    if not master:
+        raise ValueError("HAProxy's process list is cut off or malformed")
+    current, _, old = text.partition("# old workers")
+    pids = [int(pid) for pid in re.findall(r"^(\d+)\s+worker\b", current, re.MULTILINE)]
+    old_pids = [int(pid) for pid in re.findall(r"^(\d+)\s+worker\b", old, re.MULTILINE)]
+    return Processes(pids[0] if pids else None, tuple(old_pids), int(master[1] or 0))

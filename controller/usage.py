@@ -1,0 +1,55 @@
+"""The CPU that instances use, from their cgroups (v1 and v2)."""
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def cpu_file(pid: int) -> Path:
+    """The file that tells the CPU time of the cgroup a process is in. Raises OSError when the process is gone.
+
+    It is read from the process, never computed from the container's name: LXC appends a number when a stale cgroup
+    of that name exists.
+    """
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if "cpuacct" in controllers.split(","):
+            return CGROUPS / "cpuacct" / path.lstrip("/") / "cpuacct.usage"
+        if not controllers and (CGROUPS / "cgroup.controllers").exists():
+            return CGROUPS / path.lstrip("/") / "cpu.stat"
+    raise OSError(f"no CPU accounting for process {pid}")
+
+
+def cpu_s(path: Path) -> float:
+    """CPU seconds used so far. Raises OSError, ValueError."""
+    text = path.read_text()
+    if path.name == "cpu.stat":
+        return int(text.split("usage_usec", 1)[1].split(None, 1)[0]) / 1e6
+    return int(text) / 1e9
+
+
+class CpuUsage:
+    """Mean CPU use of the instances in percent of one core each, between one call and the next."""
+
+    def __init__(self) -> None:
+        self._files: dict[int, Path] = {}
+        self._last: dict[int, tuple[float, float]] = {}
+
+    def percent(self, pids: Mapping[str, int], now_s: float) -> float | None:
+        shares = [share for pid in pids.values() if (share := self._share(pid, now_s)) is not None]
+        for pid in self._files.keys() - set(pids.values()):
+            del self._files[pid]
+            self._last.pop(pid, None)
+        return 100 * sum(shares) / len(shares) if shares else None
+
+    def _share(self, pid: int, now_s: float) -> float | None:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if pid not in self._files:
+                self._files[pid] = cpu_file(pid)
+            used_s = cpu_s(self._files[pid])
+            before_s, before_used_s = self._last.get(pid, (now_s, used_s))
+            self._last[pid] = (now_s, used_s)
+            return (used_s - before_used_s) / (now_s - before_s) if now_s > before_s else None
+        return None
