@@ -32,6 +32,8 @@ from controller.usage import CpuUsage
 
 log = logging.getLogger("controller")
 
+INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
+
 
 class Controller:
     """One controller of one site, from start to clean stop."""
@@ -67,8 +69,7 @@ class Controller:
 
     def _prepare(self) -> None:
         prepare_run_dir(self._site)
-        self._site.objects_dir.mkdir(parents=True, exist_ok=True)
-        os.chown(self._site.objects_dir, 65534, 65534)
+        prepare_objects_dir(self._site)
         network.create(self._site)
         self._requests.open()
         self._journal.write(
@@ -181,6 +182,16 @@ def controller_pid(site: Site) -> int | None:
         except OSError:
             return int(lock.read())
     return None
+
+
+def prepare_objects_dir(site: Site) -> None:
+    """Make the object directory for the instances' user. Raises ControllerError for one that this user cannot write."""
+    if not site.objects_dir.exists():
+        site.objects_dir.mkdir(parents=True)
+        os.chown(site.objects_dir, INSTANCE_UID, INSTANCE_UID)
+    facts = site.objects_dir.stat()
+    if not (facts.st_uid == INSTANCE_UID and facts.st_mode & 0o300 == 0o300 or facts.st_mode & 0o003 == 0o003):
+        raise ControllerError(f"--objects {site.objects_dir}: uid {INSTANCE_UID}, which instances run as, cannot write")
 
 
 def remove_instances(containers: Containers) -> list[str]:

@@ -43,11 +43,12 @@ def render(site: Site, members: Iterable[Member], draining: frozenset[str] = fro
         for member in members
     ]
     template = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return template.render(
+    text: str = template.render(
         admin_socket=site.admin_dir / "haproxy.sock", log_socket=site.run_dir / "log.sock",
         entry=site.entry, stats=site.stats, service=site.service, health_path=site.health_path, port=site.port,
         servers=servers,
     )  # fmt: skip
+    return text
 
 
 def ask(path: Path, command: str, timeout_s: float = 1.0) -> str:

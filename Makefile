@@ -1,0 +1,37 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup rootfs demo report test lint lock clean-host
+
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+PYTHON := .venv/bin/python
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what this machine lacks: Debian packages and .venv
+	@scripts/setup
+
+rootfs: setup ## build or refresh the template; SUITE=, MIRROR=, BASE= choose another base
+	@$(SUDO) env SUITE="$(SUITE)" MIRROR="$(MIRROR)" BASE="$(BASE)" rootfs/build
+
+demo: rootfs ## everything, from nothing to the report of a real ramp
+	@$(SUDO) $(PYTHON) -m experiments run ramp
+	@$(PYTHON) -m report
+
+report: setup ## make report/report.pdf from results/
+	@$(PYTHON) -m report
+
+test: rootfs lint ## all tests, those on real containers included
+	@$(SUDO) $(PYTHON) -m pytest
+
+lint: setup ## ruff and strict mypy
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+
+lock: ## renew the lock files from requirements.in; needs uv
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --upgrade requirements.in -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links webapp/requirements.in -c requirements.lock -o webapp/requirements.lock
+
+clean-host: setup ## remove every container, mount, bridge and process that this project made here
+	@$(SUDO) $(PYTHON) -m controller.clean

@@ -1,0 +1,188 @@
+"""Runs a scenario on the real testbed: controller up, load, controller down, evidence in one folder.
+
+results/<run-id>/
+  run.json        what was run: scenario, load, machine, versions, status
+  policy.yaml     the policy as it was
+  journal.jsonl   the controller's journal: one line a tick and one an event
+  requests.csv    every request: due, sent and done on the journal's time axis, outcome
+  samples.csv     the journal's ticks as a table
+  summary.json    the key figures
+  controller.log, locust.log
+"""
+
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from experiments import summary
+from experiments.machine import ROOT, machine, versions
+from experiments.scenario import Scenario
+
+PYTHON = str(ROOT / ".venv" / "bin" / "python")
+LOCUST = str(ROOT / ".venv" / "bin" / "locust")
+READY_S = 120.0  # an emulated machine needs most of it
+STOP_S = 90.0
+PROGRESS_S = 5.0
+
+
+class RunError(Exception):
+    """The run could not be made; the message is for the user."""
+
+
+@dataclass
+class Run:
+    """One run. `entry` is where the load goes, as IP:PORT."""
+
+    scenario_name: str
+    scenario: Scenario
+    results: Path
+    entry: str = "127.0.0.1:8080"
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        self.run_id = f"{self.started:%Y%m%d-%H%M%S}-{self.scenario_name}"
+        self.folder = self.results / self.run_id
+
+    def execute(self) -> dict[str, Any]:
+        """Make the run and return its key figures. Raises RunError, KeyboardInterrupt; both leave a marked folder."""
+        self.folder.mkdir(parents=True)
+        policy = self.folder / "policy.yaml"
+        shutil.copyfile(ROOT / self.scenario.policy, policy)
+        status = "failed"
+        try:
+            self._write_run("running")
+            self._drive(policy)
+            figures = self._collect()
+            status = "complete"
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
+        finally:
+            self._write_run(status)
+        return figures
+
+    def _drive(self, policy: Path) -> None:
+        journal = self.folder / "journal.jsonl"
+        controller = [PYTHON, "-m", "controller", "--policy", str(policy), "--journal", str(journal),
+                      "--entry", self.entry]  # fmt: skip
+        with self._process(controller, "controller") as up:
+            self._await_ready(up)
+            say(f"{self.run_id}: the controller is up, the load begins ({self.scenario.load.duration_s:g} s)")
+            # Locust has to keep its schedule while the fleet is busy on the same cores.
+            load = ["nice", "-n", "-10", LOCUST, "-f", f"loadgen/{self.scenario.load.shape}.py", "--headless",
+                    "--host", f"http://{self.entry}", "--requests-csv", str(self.folder / "requests.raw.csv"),
+                    *self.scenario.load.arguments()]  # fmt: skip
+            with self._process(load, "locust") as locust:
+                self._watch(locust, up)
+            time.sleep(self.scenario.settle_s)
+        if up.returncode != 0:
+            raise RunError(f"the controller ended with {up.returncode}: {_tail(self.folder / 'controller.log')}")
+        if locust.returncode != 0:
+            raise RunError(f"Locust ended with {locust.returncode}: {_tail(self.folder / 'locust.log')}")
+
+    def _await_ready(self, controller: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            if controller.poll() is not None:
+                raise RunError(f"the controller did not start: {_tail(self.folder / 'controller.log')}")
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"http://{self.entry}/healthz", timeout=1).status_code == 200:
+                    return
+            time.sleep(0.1)
+        raise RunError(f"no answer from http://{self.entry}/healthz within {READY_S:g} s")
+
+    def _watch(self, locust: subprocess.Popen[bytes], controller: subprocess.Popen[bytes]) -> None:
+        """Wait for the load to end, telling what goes on; bounded, should Locust not come to an end."""
+        started = time.monotonic()
+        limit_s = self.scenario.load.duration_s * 1.5 + 60
+        while locust.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                locust.wait(PROGRESS_S)
+            elapsed_s = time.monotonic() - started
+            if controller.poll() is not None:
+                raise RunError(f"the controller ended during the run: {_tail(self.folder / 'controller.log')}")
+            if elapsed_s > limit_s:
+                raise RunError(f"Locust did not end within {limit_s:.0f} s")
+            say(f"{elapsed_s:4.0f} s  {_last_sentence(self.folder / 'journal.jsonl')}")
+
+    @contextlib.contextmanager
+    def _process(self, command: list[str], name: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a command beside us in a session of its own, so that Ctrl-C reaches only us; end it in any case."""
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+            try:
+                yield process
+            finally:
+                _end(process)
+
+    def _collect(self) -> dict[str, Any]:
+        events = summary.read_journal(self.folder / "journal.jsonl")
+        origin_s = next(event["monotonic_s"] for event in events if event["event"] == "start")
+        raw = self.folder / "requests.raw.csv"
+        records = summary.read_requests(raw, origin_s)
+        summary.write_requests(self.folder / "requests.csv", records)
+        raw.unlink()
+        summary.samples(events).to_csv(self.folder / "samples.csv", index=False)
+        figures = summary.summarise(events, records, self.scenario.load.duration_s)
+        _write_json(self.folder / "summary.json", figures)
+        return figures
+
+    def _write_run(self, status: str) -> None:
+        scenario = self.scenario
+        _write_json(self.folder / "run.json", {
+            "run_id": self.run_id, "scenario": self.scenario_name, "title": scenario.title,
+            "hypothesis": scenario.hypothesis, "kind": "real", "status": status,
+            "started": self.started.isoformat(timespec="seconds"), "duration_s": scenario.load.duration_s,
+            "shape": {"kind": scenario.load.shape, **scenario.load.model_dump(exclude={"shape"})},
+            "policy_file": scenario.policy, "machine": machine(), "versions": versions(),
+        })  # fmt: skip
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, then patience: the controller removes all that it made."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            print(f"{process.args!r} had to be killed; 'make clean-host' removes what it left", file=sys.stderr)
+
+
+def _tail(path: Path) -> str:
+    lines = path.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it wrote nothing"
+
+
+def _last_sentence(journal: Path) -> str:
+    """What the controller said at its last tick."""
+    with journal.open("rb") as file:
+        file.seek(max(0, journal.stat().st_size - 8192))
+        for line in reversed(file.read().splitlines()):
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if event["event"] == "tick":
+                    return str(event["sentence"])
+    return ""
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
