@@ -124,12 +124,16 @@ class Fleet:
         return next((slot for slot in order if slot not in used), None)
 
     def members(self) -> tuple[Member, ...]:
-        """The back end that should be: what serves, what is promoted, and what still drains."""
+        """The back end that should be: what serves, what is promoted, and what still drains.
+
+        The newest come first: a worker that starts gives its first requests to the first servers, so a new instance
+        takes load at once.
+        """
         serving = self.within(Phase.IN_SERVICE)
         promoted = self.within(Phase.STANDBY)[: max(0, self.wanted - len(serving))]
         draining = [i for i in self.within(Phase.DRAINING) if not i.idle]
-        members = [Member(i.name, i.slot) for i in serving + promoted]
-        return tuple(sorted(members + [Member(i.name, i.slot, True) for i in draining], key=lambda m: m.slot))
+        chosen = sorted(serving + promoted + draining, key=lambda i: (-i.ordered_s, i.slot))
+        return tuple(Member(i.name, i.slot, draining=i.phase is Phase.DRAINING) for i in chosen)
 
     def _apply(self, now_s: float) -> list[Action]:
         """A drain is set at run time: on its own it is no reason to apply, only who is in the back end is."""
