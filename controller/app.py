@@ -170,8 +170,10 @@ def _only_one(site: Site) -> Iterator[TextIO]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield lock
-        site.lock_file.unlink(missing_ok=True)
+        try:
+            yield lock
+        finally:
+            site.lock_file.unlink(missing_ok=True)
 
 
 def controller_pid(site: Site) -> int | None:
@@ -190,7 +192,7 @@ def prepare_objects_dir(site: Site) -> None:
         site.objects_dir.mkdir(parents=True)
         os.chown(site.objects_dir, INSTANCE_UID, INSTANCE_UID)
     facts = site.objects_dir.stat()
-    if not (facts.st_uid == INSTANCE_UID and facts.st_mode & 0o300 == 0o300 or facts.st_mode & 0o003 == 0o003):
+    if not ((facts.st_uid == INSTANCE_UID and facts.st_mode & 0o300 == 0o300) or facts.st_mode & 0o003 == 0o003):
         raise ControllerError(f"--objects {site.objects_dir}: uid {INSTANCE_UID}, which instances run as, cannot write")
 
 

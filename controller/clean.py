@@ -56,8 +56,17 @@ def _stop_controller(site: Site, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         deadline = time.monotonic() + seconds
-        while controller_pid(site) == pid and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            if controller_pid(site) != pid and not _alive(pid):
+                return
             time.sleep(0.05)
+
+
+def _alive(pid: int) -> bool:
+    """A process that has ended, but is not reaped yet, has no command line any more."""
+    with contextlib.suppress(OSError):
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return False
 
 
 def remove_cgroups(site: Site) -> None:

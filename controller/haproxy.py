@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -144,11 +145,7 @@ class HAProxy:
         """Finish what is in flight (bounded), then end. Does nothing where HAProxy does not run."""
         with self._lock:
             for number, seconds in ((signal.SIGUSR1, grace_s), (signal.SIGTERM, READY_S), (signal.SIGKILL, 1.0)):
-                pid = self.master_pid()
-                if pid is None:
-                    return
-                _signal(pid, number)
-                self._await_end(pid, seconds)
+                within(seconds, partial(self._end, number), pause_s=0.1)
 
     def master_pid(self) -> int | None:
         """The recorded master's pid, if that process is still this HAProxy."""
@@ -234,18 +231,16 @@ class HAProxy:
         partial.write_text(text)
         partial.rename(self._config)
 
-    def _await_end(self, pid: int, seconds: float) -> None:
-        def ended() -> bool | None:
-            if self._child is not None:
-                self._child.poll()  # reaps it
-            return True if self.master_pid() != pid else None
-
-        within(seconds, ended, pause_s=0.02)
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
+    def _end(self, number: signal.Signals) -> bool | None:
+        """Send the signal, again at each call: a master that is just reloading loses it. True when it has ended."""
+        if self._child is not None:
+            self._child.poll()  # reaps it
+        pid = self.master_pid()
+        if pid is None:
+            return True
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return None
 
 
 def prepare_run_dir(site: Site) -> None:

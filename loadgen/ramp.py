@@ -2,7 +2,9 @@
 
     locust -f loadgen/ramp.py --headless
 
-goes from 5 to 100 requests/s and back within three minutes; `--help` lists the options.
+goes from 5 to 100 requests/s and back within three minutes. The options, which Locust's --help does not show because
+it is printed before a locustfile is read: --low, --peak, --duration here, and COMMON_OPTIONS in loadgen/options.py.
+Each is an environment variable too: LOADGEN_PEAK for --peak.
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""`python -m report`: every complete run in results/ becomes one PDF."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from report.load import BrokenRun, IncompleteRun, Run, load_run
+from report.typeset import signature_svg, write_report
+
+MOST_RUNS = 6
+NO_RUNS = "no complete run in {}/; run `make demo` or `sudo python -m experiments run ramp` first"
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m report", description="Typeset a PDF report of the complete runs in a folder of results."
+    )
+    add = parser.add_argument
+    add("--results", type=Path, default=Path("results"), metavar="DIR", help="run folders (default: results)")
+    add("--output", type=Path, default=Path("report/report.pdf"), metavar="FILE", help="default: report/report.pdf")
+    add("--figure", type=Path, metavar="FILE", help="write the newest run's figure as a standalone SVG too")
+    return parser
+
+
+def load_all(results: Path) -> tuple[list[Run], list[str]]:
+    """All complete runs, newest first, and a note for each folder that was skipped."""
+    runs, notes = [], []
+    folders = [path for path in results.iterdir() if path.is_dir()] if results.is_dir() else []
+    for folder in sorted(folders, key=lambda path: path.name, reverse=True):
+        try:
+            runs.append(load_run(folder))
+            print(f"read {folder}: {len(runs[-1].requests):,} requests, {len(runs[-1].decisions)} decisions")
+        except BrokenRun as problem:
+            print(f"skipped a broken run: {problem}", file=sys.stderr)
+            notes.append(f"A broken run was left out: {problem.note}.")
+        except IncompleteRun as problem:
+            print(f"skipped {problem}", file=sys.stderr)
+            notes.append(f"A run was left out: {problem.note}.")
+    return runs, notes
+
+
+def choose(runs: list[Run]) -> tuple[list[Run], str]:
+    """All runs, or of more than MOST_RUNS the newest of each scenario, and a sentence that says so (else empty)."""
+    if len(runs) <= MOST_RUNS:
+        return runs, ""
+    newest: dict[str, Run] = {}
+    for run in runs:
+        newest.setdefault(run.scenario, run)
+    return list(newest.values()), f"Of {len(runs)} complete runs only the newest of each scenario is shown."
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = arguments().parse_args(argv)
+    runs, notes = load_all(options.results)
+    if not runs:
+        print(NO_RUNS.format(str(options.results).rstrip("/")), file=sys.stderr)
+        return 2
+    shown, fewer = choose(runs)
+    if fewer:
+        print(fewer)
+        notes.append(fewer)
+    try:
+        if options.figure:
+            options.figure.parent.mkdir(parents=True, exist_ok=True)
+            options.figure.write_text(signature_svg(shown[0], standalone=True), encoding="utf-8")
+            print(f"wrote the figure of {shown[0].run_id} to {options.figure}")
+        write_report(shown, notes, options.output)
+    except OSError as error:
+        print(f"cannot write: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

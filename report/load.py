@@ -1,0 +1,157 @@
+"""Reads run folders: `results/<run-id>/` becomes a `Run`, or one line that says which file is at fault."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+OUTCOMES = ("served", "rejected", "failed", "dropped")
+REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "error")
+TICK_COLUMNS = ("t_s", "offered_rps", "booting", "standby", "in_service", "draining", "wanted")
+STAGES_MS = ("clone_ms", "address_ms", "application_ms", "balancer_ms")
+START_COLUMNS = ("t_s", "instance", *STAGES_MS, "total_ms")
+
+
+class BrokenRun(Exception):
+    """A run folder that cannot be read. The text is one line that names the file; `note` names it within results/."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        reason = " ".join(reason.split())
+        super().__init__(f"{file}: {reason}")
+        self.note = f"{file.parent.name}/{file.name}: {reason}"
+
+
+class IncompleteRun(Exception):
+    """A run that ended early: nothing is wrong with its files, but it has no place in a report."""
+
+    def __init__(self, folder: Path, status: str) -> None:
+        super().__init__(f"{folder}: its status is {status}, not complete")
+        self.note = f"{folder.name}: its status is {status}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One complete run. All times are seconds (`*_s`) since the controller's start, on one axis for every frame.
+
+    ticks: TICK_COLUMNS, a row a tick; decisions: t_s, was, wanted, reason; starts: START_COLUMNS, a row for each
+    instance that entered service; first_answers: t_s, instance, since_decision_ms; reloads: t_s, took_ms, ok;
+    requests: REQUEST_COLUMNS, a row for each request that was due.
+    """
+
+    run_id: str
+    info: dict[str, Any]
+    policy: dict[str, Any]
+    summary: dict[str, Any]
+    ticks: pd.DataFrame
+    decisions: pd.DataFrame
+    starts: pd.DataFrame
+    first_answers: pd.DataFrame
+    reloads: pd.DataFrame
+    requests: pd.DataFrame
+
+    @property
+    def scenario(self) -> str:
+        return str(self.info.get("scenario", "unnamed"))
+
+    @property
+    def rate_limit_rps(self) -> float | None:
+        """What one instance may answer, in requests per second; None when the policy file does not say."""
+        service = self.policy.get("service")
+        limit = service.get("rate_limit") if isinstance(service, dict) else None
+        return float(limit) if isinstance(limit, int | float) and limit > 0 else None
+
+
+def load_run(folder: Path) -> Run:
+    """The run in `folder`. Raises BrokenRun or IncompleteRun."""
+    info = read_mapping(folder / "run.json")
+    status = info.get("status")
+    if status != "complete":
+        raise IncompleteRun(folder, str(status or "not given"))
+    journal = read_journal(folder / "journal.jsonl")
+    ticks = frame_of(journal, "tick", TICK_COLUMNS)
+    if ticks.empty:
+        raise BrokenRun(folder / "journal.jsonl", "holds no tick")
+    starts = [e for e in journal if e["event"] == "instance" and e.get("phase") == "IN_SERVICE"]
+    return Run(
+        run_id=str(info.get("run_id", folder.name)),
+        info=info,
+        policy=read_mapping(folder / "policy.yaml"),
+        summary=read_mapping(folder / "summary.json"),
+        ticks=ticks,
+        decisions=frame_of(journal, "decision", ("t_s", "was", "wanted", "reason")),
+        starts=frame_of(starts, "instance", START_COLUMNS),
+        first_answers=frame_of(journal, "first_answer", ("t_s", "instance", "since_decision_ms")),
+        reloads=frame_of(journal, "reload", ("t_s", "took_ms", "ok")),
+        requests=read_requests(folder / "requests.csv"),
+    )
+
+
+def read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BrokenRun(file, "is missing") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BrokenRun(file, f"cannot be read ({error})") from None
+
+
+def read_mapping(file: Path) -> dict[str, Any]:
+    """The JSON or YAML mapping in `file`."""
+    text = read_text(file)
+    try:
+        value = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+    except (json.JSONDecodeError, yaml.YAMLError) as error:
+        raise BrokenRun(file, f"is cut off or malformed ({error})") from None
+    if not isinstance(value, dict):
+        raise BrokenRun(file, "should hold a mapping")
+    return value
+
+
+def read_journal(file: Path) -> list[dict[str, Any]]:
+    """The journal's events in the order of the file, each with a numeric `t_s` and an `event`."""
+    events: list[dict[str, Any]] = []
+    for number, line in enumerate(read_text(file).splitlines(), start=1):
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            raise BrokenRun(file, f"line {number} is cut off or malformed") from None
+        is_event = isinstance(event, dict) and isinstance(event.get("event"), str)
+        if not is_event or not isinstance(event.get("t_s"), int | float):
+            raise BrokenRun(file, f"line {number} lacks `t_s` or `event`")
+        events.append(event)
+    return events
+
+
+def frame_of(events: list[dict[str, Any]], name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """The events called `name` as a frame sorted by time with at least `columns`; numbers where they are numbers."""
+    rows = [event for event in events if event["event"] == name]
+    frame = pd.DataFrame(rows, columns=list(columns))
+    for column in columns:
+        if column not in ("instance", "reason", "ok"):
+            frame[column] = pd.to_numeric(frame[column], errors="coerce")
+    return frame.sort_values("t_s", kind="stable").reset_index(drop=True)
+
+
+def read_requests(file: Path) -> pd.DataFrame:
+    """The request log, REQUEST_COLUMNS, sorted by the time each request was due."""
+    text = read_text(file)
+    try:
+        frame = pd.read_csv(io.StringIO(text), dtype={"outcome": str, "kind": str, "error": str})
+    except ValueError as error:
+        raise BrokenRun(file, f"is cut off or malformed ({error})") from None
+    missing = [column for column in REQUEST_COLUMNS if column not in frame.columns]
+    if missing:
+        raise BrokenRun(file, f"lacks the column {missing[0]}")
+    if frame.empty:
+        raise BrokenRun(file, "holds no request")
+    for column in ("due_s", "sent_s", "done_s"):
+        frame[column] = pd.to_numeric(frame[column], errors="coerce")
+    bad = frame.index[~frame["outcome"].isin(OUTCOMES) | frame["due_s"].isna()]
+    if len(bad) or not text.endswith("\n"):
+        line = int(bad[0]) + 2 if len(bad) else len(frame) + 1
+        raise BrokenRun(file, f"line {line} is cut off or malformed")
+    return frame.sort_values("due_s", kind="stable").reset_index(drop=True)

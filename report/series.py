@@ -1,0 +1,118 @@
+"""Time series from a run's frames: pure functions, seconds on one axis, nothing drawn here."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+DEMAND_WINDOW_S = 5.0
+NICE_WIDTHS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+
+
+def bin_edges(start_s: float, end_s: float, width_s: float) -> Floats:
+    """Edges of bins of `width_s` that cover [start_s, end_s], aligned to whole multiples of the width."""
+    first = math.floor(start_s / width_s)
+    last = max(first + 1, math.ceil(end_s / width_s + 1e-9))
+    return np.arange(first, last + 1, dtype=np.float64) * width_s
+
+
+def bin_width_s(span_s: float, most_bins: int = 240) -> float:
+    """The smallest round bin width that cuts `span_s` into at most `most_bins` bins."""
+    return next((width for width in NICE_WIDTHS_S if span_s / width <= most_bins), NICE_WIDTHS_S[-1])
+
+
+def rate_per_bin(times_s: "pd.Series[float]", edges_s: Floats) -> Floats:
+    """Events per second in each bin (length len(edges_s) - 1)."""
+    counts, _ = np.histogram(times_s.dropna().to_numpy(dtype=np.float64), bins=edges_s)
+    return np.asarray(counts / np.diff(edges_s), dtype=np.float64)
+
+
+def outcome_times(requests: pd.DataFrame, outcome: str) -> "pd.Series[float]":
+    """When each request with this outcome ended, in seconds; when it was due, if it never ended."""
+    chosen = requests[requests["outcome"] == outcome]
+    return chosen["done_s"].fillna(chosen["due_s"])
+
+
+def needed_staircase(due_s: "pd.Series[float]", rate_limit_rps: float, end_s: float) -> pd.DataFrame:
+    """The smallest number of instances whose rate limits together cover the offered rate.
+
+    Columns t_s, needed; a row where the value changes, and one at `end_s`. The offered rate is the mean over a centred
+    window of DEMAND_WINDOW_S, cut at the load's ends, so that the count of one second's arrivals does not make it flap.
+    """
+    arrivals = np.sort(due_s.to_numpy(dtype=np.float64))
+    start_s, last_s = float(arrivals[0]), float(arrivals[-1])
+    times_s = np.arange(math.floor(start_s), math.ceil(last_s) + 1.0)
+    low = np.clip(times_s - DEMAND_WINDOW_S / 2, start_s, None)
+    high = np.clip(times_s + DEMAND_WINDOW_S / 2, None, last_s)
+    counts = np.searchsorted(arrivals, high, "left") - np.searchsorted(arrivals, low, "left")
+    rate_rps = counts / np.maximum(high - low, 1e-9)
+    needed = np.maximum(1, np.ceil(rate_rps / rate_limit_rps - 1e-6))
+    changed = np.concatenate([[True], np.diff(needed) != 0])
+    steps = pd.DataFrame({"t_s": times_s[changed], "needed": needed[changed]})
+    after = pd.DataFrame({"t_s": [last_s, max(end_s, last_s)], "needed": [0.0, 0.0]})
+    return pd.concat([steps[steps["t_s"] < last_s], after], ignore_index=True)
+
+
+def value_at(times_s: Floats, steps_t_s: Floats, steps_value: Floats) -> Floats:
+    """A staircase's value at each time: that of the last step at or before it, 0 before the first step."""
+    index = np.searchsorted(steps_t_s, times_s, "right") - 1
+    return np.asarray(np.where(index >= 0, steps_value[np.maximum(index, 0)], 0.0), dtype=np.float64)
+
+
+def provision(needed: pd.DataFrame, ticks: pd.DataFrame) -> pd.DataFrame:
+    """Both staircases on the union of their steps: t_s, needed, in_service, under, over; a row holds until the next.
+
+    `under` and `over` are what lacks and what is too much; at most one of them is above zero.
+    """
+    supply = ticks[["t_s", "in_service"]].dropna()
+    supply_t_s = supply["t_s"].to_numpy(dtype=np.float64)
+    need_t_s = needed["t_s"].to_numpy(dtype=np.float64)
+    times_s = np.union1d(supply_t_s, need_t_s)
+    want = value_at(times_s, need_t_s, needed["needed"].to_numpy(dtype=np.float64))
+    have = value_at(times_s, supply_t_s, supply["in_service"].to_numpy(dtype=np.float64))
+    return pd.DataFrame(
+        {
+            "t_s": times_s,
+            "needed": want,
+            "in_service": have,
+            "under": np.maximum(want - have, 0.0),
+            "over": np.maximum(have - want, 0.0),
+        }
+    )
+
+
+def latency_per_bin(requests: pd.DataFrame, edges_s: Floats) -> pd.DataFrame:
+    """Latency of served requests from their due time: t_s (bin centre), p50, p95, p99 in ms; NaN in empty bins."""
+    served = requests[(requests["outcome"] == "served") & requests["done_s"].notna()]
+    latency_ms = ((served["done_s"] - served["due_s"]) * 1000.0).to_numpy(dtype=np.float64)
+    place = np.digitize(served["due_s"].to_numpy(dtype=np.float64), edges_s) - 1
+    rows = np.full((len(edges_s) - 1, 3), np.nan)
+    for number in np.unique(place[(place >= 0) & (place < len(rows))]):
+        rows[number] = np.percentile(latency_ms[place == number], (50, 95, 99))
+    frame = pd.DataFrame(rows, columns=["p50", "p95", "p99"])
+    frame.insert(0, "t_s", (edges_s[:-1] + edges_s[1:]) / 2)
+    return frame
+
+
+def scale_up_stages(starts: pd.DataFrame, first_answers: pd.DataFrame) -> pd.DataFrame:
+    """Where each new instance's time went, from the decision: instance and the stages in ms, in the order they happen.
+
+    Stages: waiting (what the measured stages do not explain), clone, address, application, balancer, first_answer.
+    Instances without measured stages (a standby that was promoted) are left out.
+    """
+    measured = starts.dropna(subset=["clone_ms", "total_ms"])
+    answers = first_answers.dropna(subset=["since_decision_ms"])[["instance", "since_decision_ms"]]
+    # A name may return later in a run: the n-th start belongs to the n-th first answer.
+    measured = measured.assign(nth=measured.groupby("instance").cumcount())
+    answers = answers.assign(nth=answers.groupby("instance").cumcount())
+    joined = measured.merge(answers, on=["instance", "nth"], how="left")
+    stages = joined[["clone_ms", "address_ms", "application_ms", "balancer_ms"]].fillna(0.0)
+    frame = pd.DataFrame({"instance": joined["instance"], "t_s": joined["t_s"]})
+    frame["waiting"] = (joined["total_ms"] - stages.sum(axis=1)).clip(lower=0.0)
+    for column in stages.columns:
+        frame[column.removesuffix("_ms")] = stages[column]
+    frame["first_answer"] = (joined["since_decision_ms"] - joined["total_ms"]).clip(lower=0.0).fillna(0.0)
+    return frame

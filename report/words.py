@@ -1,0 +1,147 @@
+"""Numbers, load shapes and policies in words. Every function returns plain text; nothing here knows the page."""
+
+import math
+from typing import Any
+
+METRICS = {
+    "rate_per_instance": ("rate per instance", "/s"),
+    "offered_rps": ("offered rate", "/s"),
+    "served_rps": ("served rate", "/s"),
+    "rejected_rps": ("rejected rate", "/s"),
+    "failed_rps": ("failed rate", "/s"),
+    "cpu_percent": ("processor use", " %"),
+    "queue_requests": ("queued requests", ""),
+    "in_flight_requests": ("requests in flight", ""),
+    "in_flight_per_instance": ("requests in flight per instance", ""),
+    "latency_ms_p50": ("median latency", " ms"),
+    "latency_ms_p95": ("p95 latency", " ms"),
+    "latency_ms_p99": ("p99 latency", " ms"),
+}
+UNITS = {"_rps": " requests/s", "_ms": " ms", "_s": " s", "_percent": " %", "_mib": " MiB", "_gib": " GiB"}
+HIDDEN_SHAPE_KEYS = ("kind", "arrivals", "seed", "integral_share", "duration_s")
+
+
+def number(value: Any, digits: int = 0, unit: str = "") -> str:
+    """A number with thousands separators and its unit; an en dash where there is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return "–"
+    return f"{value:,.{digits}f}{unit}"
+
+
+def milliseconds(value: Any) -> str:
+    """Milliseconds with three significant digits at most, e.g. `7.1 ms`, `65 ms`, `1,204 ms`."""
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return number(value, 1 if known and value < 20 else 0, " ms")
+
+
+def share(part: Any, whole: Any) -> str:
+    """`part` of `whole` as a percentage, with the digits that a small share needs."""
+    if not isinstance(part, int | float) or not isinstance(whole, int | float) or whole <= 0:
+        return "–"
+    percent = 100.0 * part / whole
+    if part and percent < 0.01:
+        return "< 0.01 %"
+    digits = 2 if 0 < percent < 10 or 99 < percent < 100 else 1
+    # Rounding must not turn "almost all" into "all".
+    return f"{math.floor(percent * 10**digits) / 10**digits if percent > 99 else percent:.{digits}f} %"
+
+
+def plural(count: Any, noun: str) -> str:
+    return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
+
+
+def quantity(key: str, value: Any) -> str:
+    """A setting with its unit told from its name: `high_rps: 40` becomes `high 40 requests/s`."""
+    for suffix, unit in UNITS.items():
+        if key.endswith(suffix):
+            name = key.removesuffix(suffix).replace("_", " ")
+            return f"{name} {plain(value)}{unit}"
+    return f"{key.replace('_', ' ')} {plain(value)}"
+
+
+def plain(value: Any) -> str:
+    """Any value of a settings file as short text."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return ", ".join(quantity(str(key), item) for key, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(plain(item) for item in value)
+    return str(value)
+
+
+def shape_words(shape: dict[str, Any]) -> str:
+    """The load shape in one phrase, e.g. `ramp from 5 to 100 and back to 5 requests/s over 180 s`."""
+    kind, seconds = str(shape.get("kind", "unnamed shape")), shape.get("duration_s")
+    over = f" over {seconds:g} s" if isinstance(seconds, int | float) else ""
+    low, peak = shape.get("low_rps"), shape.get("peak_rps")
+    if kind == "ramp" and low is not None and peak is not None:
+        return f"ramp from {plain(low)} to {plain(peak)} and back to {plain(low)} requests/s{over}"
+    rest = [quantity(key, value) for key, value in shape.items() if key not in HIDDEN_SHAPE_KEYS and value is not None]
+    return f"{kind.replace('_', ' ')}{': ' if rest else ''}{', '.join(rest)}{over}"
+
+
+def arrival_words(shape: dict[str, Any]) -> str:
+    """How arrivals are spread and what they ask for."""
+    parts = []
+    if shape.get("arrivals") is not None:
+        parts.append({"even": "evenly spaced", "poisson": "Poisson"}.get(shape["arrivals"], str(shape["arrivals"])))
+    if isinstance(shape.get("integral_share"), int | float):
+        parts.append(f"{100 * shape['integral_share']:g} % numerical integrals, the rest objects")
+    if shape.get("seed") is not None:
+        parts.append(f"seed {shape['seed']}")
+    return "; ".join(parts) or "–"
+
+
+def rule_words(rule: Any) -> str:
+    """One rule as a sentence; anything unknown in it is still shown, as it stands in the file."""
+    when, then = (rule.get("when"), rule.get("then")) if isinstance(rule, dict) else (None, None)
+    if not isinstance(when, dict) or not isinstance(then, dict):
+        return plain(rule)
+    name, unit = METRICS.get(str(when.get("metric")), (str(when.get("metric", "?")).replace("_", " "), ""))
+    bounds = [f"{side} {plain(when[side])}{unit}" for side in ("above", "below") if side in when]
+    held = f" for {plain(when['for_s'])} s" if "for_s" in when else ""
+    other = {key: value for key, value in when.items() if key not in ("metric", "above", "below", "for_s")}
+    extra = f" ({plain(other)})" if other else ""
+    act = ", ".join(f"{verb} {plain(amount)}" for verb, amount in then.items())
+    rest = {key: value for key, value in rule.items() if key not in ("when", "then")}
+    return f"if {name} is {' and '.join(bounds)}{held}{extra}: {act}{'; ' + plain(rest) if rest else ''}"
+
+
+def policy_words(policy: dict[str, Any]) -> list[str]:
+    """The policy in force, a sentence a rule."""
+    algorithm = policy.get("policy")
+    if not isinstance(algorithm, dict):
+        return [plain(algorithm)] if algorithm else ["–"]
+    lines: list[str] = []
+    for name, body in algorithm.items():
+        if name == "rules" and isinstance(body, list):
+            lines += [rule_words(rule) for rule in body]
+        else:
+            lines.append(f"{str(name).replace('_', ' ')}: {plain(body)}")
+    return lines or ["–"]
+
+
+def limit_words(policy: dict[str, Any]) -> str:
+    """The fleet's bounds and the tick, e.g. `1 to 20 instances, 0 standby; a tick every 0.5 s`."""
+    bounds = policy.get("instances")
+    parts = []
+    if isinstance(bounds, dict):
+        parts.append(f"{plain(bounds.get('min', '?'))} to {plain(bounds.get('max', '?'))} instances")
+        rest = {key: value for key, value in bounds.items() if key not in ("min", "max")}
+        parts += [quantity(key, value) for key, value in rest.items()]
+    if "tick_s" in policy:
+        parts.append(f"a tick every {plain(policy['tick_s'])} s")
+    return ", ".join(parts) or "–"
+
+
+def service_words(policy: dict[str, Any]) -> str:
+    """The rate limit of one instance and what happens beyond it."""
+    service = policy.get("service")
+    if not isinstance(service, dict) or "rate_limit" not in service:
+        return "–"
+    beyond = {"reject": "beyond it an instance answers 429", "queue": "beyond it requests queue in the balancer"}
+    after = beyond.get(str(service.get("overload")), "")
+    return f"{plain(service['rate_limit'])} requests/s per instance{'; ' + after if after else ''}"

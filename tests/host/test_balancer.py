@@ -1,0 +1,111 @@
+"""The adapter of HAProxy against a real one, with the web application on loopback addresses instead of containers."""
+
+import csv
+import ipaddress
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from controller.app import remove_run_dir
+from controller.fleet import Member
+from controller.haproxy import BalancerError, HAProxy, prepare_run_dir
+from controller.site import Site
+from tests.host.testbed import PYTHON, ROOT, answers, until
+
+SITE = Site(
+    prefix="tidebed-reload", entry="127.0.0.1:18081", stats="127.0.0.1:19998",
+    subnet=ipaddress.IPv4Network("127.87.65.0/24"), port=18000,
+)  # fmt: skip
+ONE, TWO, THREE = (Member(f"web-{slot}", slot) for slot in (1, 2, 3))
+
+
+@pytest.fixture
+def balancer(tmp_path: Path) -> Iterator[HAProxy]:
+    prepare_run_dir(SITE)
+    made = HAProxy(SITE)
+    servers = [_serve(SITE.address(slot), tmp_path) for slot in (1, 2, 3)]
+    try:
+        until(lambda: all(answers(f"http://{SITE.address(slot)}:{SITE.port}/healthz") for slot in (1, 2, 3)))
+        yield made
+    finally:
+        made.stop(grace_s=0.5)
+        for server in servers:
+            server.terminate()
+            server.wait()
+        remove_run_dir(SITE)
+
+
+def _serve(address: str, objects: Path) -> "subprocess.Popen[bytes]":
+    settings = {"HOST": address, "PORT": str(SITE.port), "RATE_LIMIT_RPS": "0", "OBJECTS_DIR": str(objects)}
+    return subprocess.Popen([PYTHON, "-m", "webapp"], cwd=ROOT, env=os.environ | settings)
+
+
+def test_fifty_reloads_lose_no_request_of_a_strict_keep_alive_client(balancer: HAProxy, tmp_path: Path) -> None:
+    balancer.apply([ONE, TWO])
+    requests_csv = tmp_path / "requests.csv"
+    options = {"low": 300, "peak": 300, "duration": 20, "integral-share": 0, "requests-csv": requests_csv}
+    command = [PYTHON, "-m", "locust", "-f", "loadgen/ramp.py", "--headless", "--host", f"http://{SITE.entry}"]
+    command += [f"--{name}={value}" for name, value in options.items()]
+    locust = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: requests_csv.exists() and requests_csv.stat().st_size > 1000)
+    for number in range(50):
+        balancer.apply([ONE, TWO] if number % 2 else [ONE, TWO, THREE])
+        time.sleep(0.2)
+    assert locust.poll() is None, "the load ended before the reloads did"
+    assert locust.wait(60) == 0
+    with requests_csv.open() as file:
+        lost = [row for row in csv.DictReader(file) if row["outcome"] != "served"]
+    assert lost == []
+
+
+def test_drained_server_gets_no_request_from_any_worker(balancer: HAProxy) -> None:
+    balancer.apply([ONE, TWO])
+    session = requests.Session()
+    session.get(f"http://{SITE.entry}/healthz", timeout=5)
+    balancer.apply([ONE, TWO, THREE])  # the first worker lives on for the session's connection
+    balancer.drain("web-1")
+    before = _handled("web-1")
+    for _ in range(6):
+        assert session.get(f"http://{SITE.entry}/healthz", timeout=5).status_code == 200
+        assert requests.get(f"http://{SITE.entry}/healthz", timeout=5).status_code == 200
+    assert _handled("web-1") == before
+    assert balancer.in_flight("web-1") == 0
+
+
+def test_drain_outlasts_a_reload(balancer: HAProxy) -> None:
+    balancer.apply([ONE, TWO])
+    balancer.drain("web-1")
+    balancer.apply([ONE, TWO, THREE])
+    for _ in range(9):
+        assert requests.get(f"http://{SITE.entry}/healthz", timeout=5).status_code == 200
+    assert _handled("web-1") == 0
+
+
+def test_refused_configuration_leaves_the_running_one_in_place_and_is_told(balancer: HAProxy) -> None:
+    balancer.apply([ONE])
+    config = SITE.run_dir / "haproxy.cfg"
+    before, worker = config.read_text(), balancer.read().worker_pid
+    with pytest.raises(BalancerError, match=r"refused to reload: .*unknown keyword"):
+        balancer.apply([ONE, Member("web two", 2)])
+    assert config.read_text() == before
+    assert balancer.read().worker_pid == worker
+    assert answers(f"http://{SITE.entry}/healthz")
+    balancer.apply([ONE, TWO])
+    assert set(balancer.read().servers) == {"web-1", "web-2"}
+
+
+def test_same_members_need_no_reload(balancer: HAProxy) -> None:
+    balancer.apply([ONE, TWO])
+    worker = balancer.read().worker_pid
+    balancer.apply([ONE, TWO])
+    assert balancer.read().worker_pid == worker
+
+
+def _handled(server: str) -> int:
+    table = requests.get(f"http://{SITE.stats}/stats;csv", timeout=5).text.lstrip("# ")
+    return next(int(row["stot"]) for row in csv.DictReader(table.splitlines()) if row["svname"] == server)
