@@ -8,9 +8,10 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -32,6 +33,7 @@ from controller.usage import CpuUsage
 
 log = logging.getLogger("controller")
 
+HELD_REQUESTS = 4  # of an instance that paces: enough to keep it busy, few enough that the rest can go elsewhere
 INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
 
 
@@ -46,13 +48,17 @@ class Controller:
         self._stopping = False
         closing = threading.Event()
         self._requests = RequestLog(site.run_dir / "log.sock", self._now, self._saw_first_answer)
-        self._balancer = HAProxy(site, before_reload=self._sample)
-        self._containers = Containers(site, {"RATE_LIMIT_RPS": str(settings.service.rate_limit)}, closing)
+        bounds = settings.instances
+        slots = min(
+            site.slots, 2 * (bounds.max + bounds.standby) + 4
+        )  # spare ones, so that addresses rest between uses
+        runtime, queue = settings.apply == "runtime", settings.service.overload == "queue"
+        self._balancer = HAProxy(site, slots if runtime else 0, HELD_REQUESTS if queue else 0, self._sample)
+        self._containers = Containers(site, _environment(settings), closing)
         self._host = Host(self._containers, self._balancer, self._requests.await_first_answer, closing)
         self._cpu = CpuUsage()
         self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent)
-        bounds = settings.instances
-        self._fleet = Fleet(site.service, min(site.slots, 250), wanted=bounds.min, standby=bounds.standby)
+        self._fleet = Fleet(site.service, slots, wanted=bounds.min, standby=bounds.standby)
         limiter = Limiter(settings.make_limits())
         self._loop = Loop(self._fleet, settings.make_policy(), limiter, self._sensor, self._host, journal)
         self._dead: set[str] = set()
@@ -61,6 +67,10 @@ class Controller:
         """Run until SIGINT or SIGTERM, then drain and remove everything. Raises ControllerError where it cannot."""
         with _only_one(self._site), self._signals():
             check(self._site, lxc_path() / self._site.template, ports_ours=self._balancer.master_pid() is not None)
+            if strangers := self._containers.started_otherwise():
+                raise ControllerError(
+                    f"{', '.join(strangers)} run with other settings: stop them by make clean-host first"
+                )
             try:
                 self._prepare()
                 self._run_ticks()
@@ -85,7 +95,8 @@ class Controller:
         running, serving = self._containers.running(), self._balancer.serving()
         for name in set(self._containers.present()) - set(running):
             log.info("removing %s, which an earlier controller left", name)
-            self._containers.stop(name)
+            if trouble := _trouble_of(partial(self._containers.stop, name)):
+                log.error(trouble)
         for name, slot in sorted(running.items()):
             self._fleet.adopt(name, slot, self._now(), serving=name in serving)
             self._host.adopt(name, slot)
@@ -98,17 +109,30 @@ class Controller:
         log.info("clients enter at http://%s/, statistics at http://%s/stats", self._site.entry, self._site.stats)
         due_s = self._now()
         while not self._stopping:
-            self._report_deaths()
-            log.info(self._loop.tick(self._now()))
+            self._guarded(self._tick)
             due_s = max(due_s + self._settings.tick_s, self._now())
             self._handle_events_until(due_s)
 
+    def _tick(self) -> None:
+        self._report_deaths()
+        log.info(self._loop.tick(self._now()))
+
     def _handle_events_until(self, due_s: float) -> None:
-        while not self._stopping and (left_s := due_s - self._now()) > 0:
+        """Handle what comes until then, and what has come already when it is too late for waiting."""
+        events = self._host.events
+        while not self._stopping and ((left_s := due_s - self._now()) > 0 or not events.empty()):
             with contextlib.suppress(queue.Empty):
-                event = self._host.events.get(timeout=left_s)
+                event = events.get(timeout=max(0.0, left_s))
                 if event is not None:
-                    self._loop.handle(event, self._now())
+                    self._guarded(partial(self._loop.handle, event, self._now()))
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """An error in one step is told and does not end the controller: the fleet goes on serving."""
+        try:
+            step()
+        except Exception as error:
+            log.exception("a step of the loop failed, the next one is tried")
+            self._journal.write(self._now(), "error", message=f"{type(error).__name__}: {error}")
 
     def _report_deaths(self) -> None:
         died = self._containers.died() & set(self._fleet.instances)
@@ -119,14 +143,19 @@ class Controller:
     def _tidy_up(self) -> None:
         """Requests in flight are finished first, then everything that the controller made is removed."""
         log.info("stopping: finishing what is in flight, then removing %d instances", len(self._fleet.instances))
-        self._host.close()
-        self._balancer.stop()
-        remove_instances(self._containers)
-        self._requests.close()
-        network.remove(self._site)
-        remove_run_dir(self._site)
-        self._journal.write(self._now(), "stop")
+        steps: tuple[Callable[[], object], ...] = (
+            self._host.close,
+            self._balancer.stop,
+            partial(remove_instances, self._containers),
+            self._requests.close,
+            partial(network.remove, self._site),
+            partial(remove_run_dir, self._site),
+        )
+        troubles = [trouble for step in steps if (trouble := _trouble_of(step))]
+        self._journal.write(self._now(), "stop", troubles=troubles)
         self._journal.close()
+        if troubles:
+            raise ControllerError(f"not everything could be removed, try make clean-host: {'; '.join(troubles)}")
         log.info("stopped; nothing was left behind")
 
     @contextlib.contextmanager
@@ -153,6 +182,20 @@ class Controller:
 
     def _saw_first_answer(self, name: str, at_s: float) -> None:
         self._host.events.put(FirstAnswer(name, at_s))
+
+
+def _trouble_of(step: Callable[[], object]) -> str:
+    """Do one step of the tidying; what went wrong, in words, so that the other steps are done all the same."""
+    try:
+        step()
+    except (ControllerError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _environment(settings: PolicyFile) -> dict[str, str]:
+    """What the web application of each instance is told."""
+    return {"RATE_LIMIT_RPS": str(settings.service.rate_limit), "OVERLOAD": settings.service.overload}
 
 
 @contextlib.contextmanager
@@ -197,10 +240,12 @@ def prepare_objects_dir(site: Site) -> None:
 
 
 def remove_instances(containers: Containers) -> list[str]:
-    """Stop and remove every instance, several at once; returns their names."""
+    """Stop and remove every instance, several at once; their names. Raises ControllerError for those that stay."""
     names = containers.present()
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(containers.stop, names))
+        troubles = list(pool.map(lambda name: _trouble_of(partial(containers.stop, name)), names))
+    if any(troubles):
+        raise ControllerError("; ".join(filter(None, troubles)))
     return names
 
 

@@ -23,6 +23,7 @@ from controller.site import Site
 
 STOP_S = 60.0
 CGROUPS = Path("/sys/fs/cgroup")
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def say(text: str) -> None:
@@ -47,6 +48,7 @@ def clean(site: Site, keep_template: bool) -> None:
     remove_cgroups(site)
     site.lock_file.unlink(missing_ok=True)
     if not keep_template:
+        _remove_link()
         _remove_template(site)
         _remove_objects_dir(site)
 
@@ -82,6 +84,14 @@ def _remove_template(site: Site) -> None:
     if template.exists():
         shutil.rmtree(template)
         say(f"removed the template {template}; 'make rootfs' builds it again")
+
+
+def _remove_link() -> None:
+    """The link that `make setup` made, and no other of that name."""
+    link = Path("/usr/local/bin/locust")
+    if link.is_symlink() and link.readlink() == ROOT / ".venv" / "bin" / "locust":
+        link.unlink()
+        say(f"removed the link {link}; 'make setup' makes it again")
 
 
 def _remove_objects_dir(site: Site) -> None:

@@ -11,6 +11,8 @@ from controller.policies import POLICIES
 from controller.ports import ControllerError
 from controller.site import Site
 
+PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+OVERLOAD = {"reject": "rejected", "queue": "queued"}
 EPILOG = """\
 It runs until SIGINT (Ctrl-C) or SIGTERM, then finishes what is in flight and removes all that it made.
 Exit status: 0 after a clean stop, 1 when it could not start or go on, 2 for a bad policy file or option.
@@ -57,7 +59,7 @@ def _subnet(text: str) -> ipaddress.IPv4Network:
         subnet = ipaddress.IPv4Network(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a subnet such as 10.87.65.0/24: {error}") from None
-    if not subnet.is_private or subnet.is_loopback or not 16 <= subnet.prefixlen <= 29:
+    if not any(subnet.subnet_of(block) for block in PRIVATE) or not 16 <= subnet.prefixlen <= 29:
         raise argparse.ArgumentTypeError(f"{text!r}: must be a private subnet from /16 to /29")
     return subnet
 
@@ -78,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     site = Site(entry=options.entry, stats=options.stats, subnet=options.subnet, objects_dir=options.objects)
     try:
         settings = load(options.policy)
+        _check_together(site, settings)
     except ControllerError as error:
         print(f"controller: {error}", file=sys.stderr)
         return 2
@@ -86,6 +89,17 @@ def main(arguments: list[str] | None = None) -> int:
     except ControllerError as error:
         print(f"controller: {error}", file=sys.stderr)
         return 1
+
+
+def _check_together(site: Site, settings: PolicyFile) -> None:
+    """Options that are legal each, but not together. Raises ControllerError."""
+    if site.entry == site.stats:
+        raise ControllerError(f"--entry and --stats are both {site.entry}: they need two addresses")
+    needed = settings.instances.max + settings.instances.standby
+    if site.slots < needed:
+        raise ControllerError(
+            f"--subnet {site.subnet} has {site.slots} addresses for instances; the policy needs {needed}"
+        )
 
 
 def _run(options: argparse.Namespace, site: Site, settings: PolicyFile) -> int:
@@ -113,7 +127,9 @@ def in_force(path: Path, settings: PolicyFile) -> str:
     lines = [
         f"{path}: the policy is valid",
         f"instances: {bounds.min} to {bounds.max} in service, {bounds.standby} on standby",
-        f"each instance: {rate} requests/s, more are rejected" if rate else "each instance: no rate limit",
+        f"each instance: {rate} requests/s, more are {OVERLOAD[settings.service.overload]}"
+        if rate
+        else "no rate limit",
         f"every {settings.tick_s:g} s, applied by {settings.apply}, instances start by {settings.boot}",
         f"policy {settings.policy_name}:",
         *(f"  - {line}" for line in settings.make_policy().describe()),

@@ -4,6 +4,7 @@ Every error is one line: file, place, value, and what is legal.
 """
 
 import difflib
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +15,15 @@ from controller.limits import Limits
 from controller.policies import POLICIES, Policy
 from controller.ports import ControllerError
 
+LARGEST_FILE = 100_000
+
 
 class ConfigError(ControllerError):
     """The policy file cannot be used."""
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 class Instances(_Strict):
@@ -41,7 +44,7 @@ class Service(_Strict):
     """What each instance runs with: requests per second it accepts (0: no limit) and what it does beyond them."""
 
     rate_limit: int = Field(default=10, ge=0, le=100_000)
-    overload: Literal["reject"] = "reject"
+    overload: Literal["reject", "queue"] = "reject"
 
 
 class Limit(_Strict):
@@ -58,7 +61,7 @@ class PolicyFile(_Strict):
 
     instances: Instances = Instances()
     tick_s: float = Field(default=0.5, ge=0.05, le=60)
-    apply: Literal["reload"] = "reload"
+    apply: Literal["reload", "runtime"] = "reload"
     boot: Literal["exec"] = "exec"
     service: Service = Service()
     limits: Limit = Limit()
@@ -89,16 +92,49 @@ class PolicyFile(_Strict):
 def load(path: Path) -> PolicyFile:
     """Read and check a policy file. Raises ConfigError with one line."""
     try:
-        document = yaml.safe_load(path.read_text())
+        text = path.read_text()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: {_yaml_words(error)}") from error
+    if len(text) > LARGEST_FILE:
+        raise ConfigError(f"{path}: {len(text)} characters are too many for a policy; at most {LARGEST_FILE} are read")
+    document = _parse(path, text)
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: must be a mapping with the keys {', '.join(PolicyFile.model_fields)}")
     return _check(path, document)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader that also refuses what a policy needs not: aliases, which can grow without end, and keys that
+    are given twice, of which one would be lost silently."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed, write the value out", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            text = str(key.value)
+            if text in seen:
+                raise yaml.MarkedYAMLError(problem=f"{_short(text)} is given twice", problem_mark=key.start_mark)
+            seen.add(text)
+        return super().construct_mapping(node, deep)
+
+
+def _parse(path: Path, text: str) -> Any:
+    """The document. YAML's constructors let pass errors of every kind for values that are not what their form says."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: {_yaml_words(error)}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply") from error
+    except Exception as error:
+        raise ConfigError(f"{path}: holds a value that YAML cannot read: {_short(str(error))}") from error
 
 
 def _check(path: Path, document: dict[str, Any]) -> PolicyFile:
@@ -113,14 +149,16 @@ def _check(path: Path, document: dict[str, Any]) -> PolicyFile:
 
 
 def _words(error: ValidationError, place: tuple[str, ...]) -> str:
-    """The first error in one line: place, value, what is legal."""
-    first = error.errors()[0]
+    """One error in one line: place, value, what is legal. A key that is not known explains best what else is wrong."""
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     location = _location((*place, *first["loc"]))
     message, context = first["msg"], first.get("ctx", {})
     if first["type"] == "extra_forbidden":
         return f"{location}: is not a known key{_suggestion(str(first['loc'][-1]))}"
     if first["type"] == "missing":
         return f"{location}: is missing"
+    if first["type"] in ("model_type", "dict_type"):
+        return f"{location}: {_value(first['input'])}must be a mapping of keys to values"
     if first["type"] == "value_error":
         message = str(context["error"])
         return f"{location}: {_value(first['input'])}{message}" if location else message
@@ -128,14 +166,21 @@ def _words(error: ValidationError, place: tuple[str, ...]) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"{value!r}: " if isinstance(value, str | int | float | bool | None) else ""
+    if isinstance(value, int) and abs(value) > 10**100:
+        return ""  # Python refuses to write out very long numbers
+    return f"{_short(repr(value))}: " if isinstance(value, str | int | float | bool | None) else ""
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _location(parts: tuple[Any, ...]) -> str:
     text = ""
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text
+    return _short(text)
 
 
 def _suggestion(key: str) -> str:
@@ -143,7 +188,7 @@ def _suggestion(key: str) -> str:
     known = {"metric", "above", "below", "for_s", "add", "remove", "when", "then", "cooldown_s"}
     for model in (PolicyFile, Instances, Service, Limit):
         known |= set(model.model_fields)
-    near = difflib.get_close_matches(key, sorted(known), n=1)
+    near = difflib.get_close_matches(key, sorted(known - {key}), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -1,10 +1,13 @@
 """Instances as LXC containers: ephemeral overlay clones of the template, each with its own address and limits.
 
+The application is the container's first process, or, with a zygote, the only child of one that pauses.
+
 The commands are used for all that takes time, because liblxc's Python binding holds the interpreter's lock while it
 waits.
 """
 
 import contextlib
+import logging
 import os
 import select
 import shutil
@@ -12,18 +15,25 @@ import socket
 import subprocess
 import threading
 import time
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Literal
 
 import lxc
-import requests
 
 from controller.ports import ControllerError
 from controller.site import Site, mac
+from controller.usage import cpu_file
+from controller.zygote import Zygote, ZygoteError
+
+log = logging.getLogger("controller")
 
 CLONE_S = 30.0  # the longest that lxc-copy may take, then the boot until the health check answers, then a stop
 BOOT_S = 60.0
 STOP_S = 20.0
 POLL_S = 0.003
+HEALTH_S = 2.0  # the longest that an answer to the health check may take
+PAUSE = "/bin/sleep infinity"
 
 
 class BootError(ControllerError):
@@ -54,29 +64,67 @@ def instance_config(site: Site, template: Path, slot: int, environment: dict[str
 class Containers:
     """The instances' containers of one site. Methods block; they may be called from several threads."""
 
-    def __init__(self, site: Site, environment: dict[str, str], closing: threading.Event) -> None:
+    def __init__(
+        self,
+        site: Site,
+        environment: dict[str, str],
+        closing: threading.Event,
+        boot: Literal["exec", "zygote"] = "exec",
+    ) -> None:
         self._site = site
         self._environment = environment
         self._closing = closing  # ends every wait for a boot
         self._path = lxc_path()
         self._dir = site.run_dir / "instances"
-        self._pidfds: dict[str, tuple[int, int]] = {}  # instance → its first process: pid, and a pidfd
+        self._pidfds: dict[str, tuple[int, int]] = {}  # instance → its application: pid, and a pidfd
+        template, words = self._path / site.template, site.run_dir / "zygote.log"
+        self._zygote = Zygote(template, environment, words) if boot == "zygote" else None
+
+    def prepare(self) -> None:
+        """Begin what makes boots fast. Raises ControllerError."""
+        if self._zygote is not None:
+            self._zygote.start()
+
+    def close(self) -> None:
+        """End what `prepare` began; the instances go on."""
+        if self._zygote is not None:
+            self._zygote.close()
 
     def boot(self, name: str, slot: int) -> dict[str, float]:
         """Clone and start an instance, wait until it is healthy; the milliseconds of each part. Raises BootError."""
         started = time.monotonic()
-        self._clone(name, slot)
-        cloned = time.monotonic()
+        forked = self._fork(name, slot)
+        if forked is None:
+            self._clone(name, slot)
+        cloned = forked or time.monotonic()
         reached, healthy = self.await_health(name, slot)
-        marks = (started, cloned, max(cloned, reached), healthy)
+        marks = (started, cloned, forked or max(cloned, reached), healthy)
         parts = ("clone", "address", "application")
         return {part: round(1000 * (b - a), 1) for part, a, b in zip(parts, marks, marks[1:], strict=False)}
 
-    def _clone(self, name: str, slot: int) -> None:
+    def _fork(self, name: str, slot: int) -> float | None:
+        """Have the zygote fork the instance into a container that pauses.
+
+        When the container was up, in monotonic seconds; None where the plain way is to be taken.
+        """
+        if self._zygote is None:
+            return None
+        try:
+            self._zygote.await_ready()
+            self._clone(name, slot, f"lxc.init.cmd = {PAUSE}\n")
+            cloned = time.monotonic()
+            self._watch(name, self._zygote.fork(self._first(name)))
+        except ZygoteError as error:
+            log.warning("%s boots the plain way: %s", name, error)
+            self.stop(name)
+            return None
+        return cloned
+
+    def _clone(self, name: str, slot: int, more: str = "") -> None:
         self._dir.mkdir(mode=0o700, exist_ok=True)
         template = self._path / self._site.template
         config, log = self._dir / f"{name}.conf", self._dir / f"{name}.log"
-        text = instance_config(self._site, template, slot, self._environment)
+        text = instance_config(self._site, template, slot, self._environment) + more
         config.write_text(text + f"lxc.console.logfile = {self._dir / name}.console\n")
         log.unlink(missing_ok=True)
         command = [
@@ -89,12 +137,15 @@ class Containers:
 
     def await_health(self, name: str, slot: int) -> tuple[float, float]:
         """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
-        self._watch(name)
+        if name not in self._pidfds:
+            self._watch(name, application(self._first(name)))
         address, reached = self._site.address(slot), None
         deadline = time.monotonic() + BOOT_S
         while time.monotonic() < deadline and not self._closing.is_set():
+            if name not in self._pidfds:
+                raise BootError("it was stopped before it was healthy")
             if name in self.died():
-                raise BootError(f"its first process ended: {_last_line(self._dir / f'{name}.console') or 'no output'}")
+                raise BootError(f"its application ended: {_last_line(self._dir / f'{name}.console') or 'no output'}")
             reaction = _knock(address, self._site.port)
             if reached is None and reaction is not None:
                 reached = time.monotonic()
@@ -104,10 +155,14 @@ class Containers:
         raise BootError(f"no healthy answer from {address}:{self._site.port} within {BOOT_S:g} s")
 
     def _healthy(self, address: str) -> bool:
-        with contextlib.suppress(requests.RequestException):
-            url = f"http://{address}:{self._site.port}{self._site.health_path}"
-            return requests.get(url, timeout=2.0).status_code == 200
-        return False
+        connection = HTTPConnection(address, self._site.port, timeout=HEALTH_S)
+        try:
+            connection.request("GET", self._site.health_path)
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def stop(self, name: str) -> None:
         """Kill and remove an instance, and all that belonged to it. Raises ControllerError where something stays."""
@@ -117,7 +172,7 @@ class Containers:
             _run(["lxc-stop", "-n", container, "-k"], STOP_S)
         deadline = time.monotonic() + STOP_S
         while (self._path / container).exists() and time.monotonic() < deadline:
-            if not lxc.Container(container).running and time.monotonic() > deadline - STOP_S + 2.0:
+            if time.monotonic() > deadline - STOP_S + 2.0 and not lxc.Container(container).running:
                 self._remove(container)  # its monitor, which should have removed it, is gone
             time.sleep(POLL_S)
         for path in self._dir.glob(f"{name}.*"):
@@ -137,16 +192,35 @@ class Containers:
         slots = {name: self._site.slot(name) for name in containers}
         return {name.removeprefix(f"{self._site.prefix}-"): slot for name, slot in slots.items() if slot is not None}
 
+    def started_otherwise(self) -> list[str]:
+        """The running instances whose address, objects or environment are not what they would be started with now."""
+        template = self._path / self._site.template
+        configs = {
+            name: instance_config(self._site, template, slot, self._environment)
+            for name, slot in self.running().items()
+            if slot <= self._site.slots
+        }
+        return sorted(name for name in self.running() if not self._was_started_with(name, configs.get(name)))
+
+    def _was_started_with(self, name: str, config: str | None) -> bool:
+        with contextlib.suppress(OSError):
+            return config is not None and (self._dir / f"{name}.conf").read_text().startswith(config)
+        return False
+
     def present(self) -> list[str]:
         """The instances that have a folder or a process, running or not."""
         folders = [path.name for path in self._path.glob(f"{self._site.prefix}-{self._site.service}-*")]
         names = [name.removeprefix(f"{self._site.prefix}-") for name in folders if self._site.slot(name) is not None]
         return sorted({*names, *self.running()})
 
-    def _watch(self, name: str) -> None:
-        pid = lxc.Container(self._site.container(name)).init_pid
+    def _first(self, name: str) -> int:
+        """The pid of the first process of an instance's container. Raises BootError."""
+        pid: int = lxc.Container(self._site.container(name)).init_pid
         if pid <= 0:
             raise BootError(f"its first process ended: {_last_line(self._dir / f'{name}.console') or 'no output'}")
+        return pid
+
+    def _watch(self, name: str, pid: int) -> None:
         self._pidfds[name] = (pid, os.pidfd_open(pid))
 
     def _forget(self, name: str) -> None:
@@ -154,7 +228,7 @@ class Containers:
             os.close(self._pidfds.pop(name)[1])
 
     def died(self) -> set[str]:
-        """The watched instances whose first process has ended."""
+        """The watched instances whose application has ended."""
         watched = {fd: name for name, (_, fd) in list(self._pidfds.items())}
         ended = select.poll()
         for fd in watched:
@@ -162,8 +236,21 @@ class Containers:
         return {watched[fd] for fd, _ in ended.poll(0)}
 
     def pids(self) -> dict[str, int]:
-        """The first process of each watched instance."""
+        """The application of each watched instance."""
         return {name: pid for name, (pid, _) in list(self._pidfds.items())}
+
+
+def application(first: int) -> int:
+    """The application's pid, by that of its container's first process: that one, or what it lets run beside itself.
+
+    Raises BootError where the first process pauses and nothing else is there, OSError when it is gone.
+    """
+    if Path(f"/proc/{first}/cmdline").read_bytes().split(b"\0")[:-1] != PAUSE.encode().split():
+        return first
+    others = set(map(int, (cpu_file(first).parent / "cgroup.procs").read_text().split())) - {first}
+    if not others:
+        raise BootError("its application ended")
+    return max(others)
 
 
 def _knock(address: str, port: int) -> bool | None:
@@ -180,7 +267,13 @@ def _knock(address: str, port: int) -> bool | None:
 def _run(command: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+            start_new_session=True,  # a Ctrl-C at the terminal is for the controller alone
         )
     except subprocess.TimeoutExpired as error:
         raise BootError(f"{command[0]} did not end within {timeout_s:g} s") from error

@@ -45,7 +45,7 @@ def _observe(balancer: HAProxy, offered: Counter) -> Observation:
     except (OSError, ValueError) as error:
         return Observation(t_s=now_s, missing=f"no statistics from HAProxy ({error})")
     offered.add(now_s, statistics.worker_pid, statistics.offered_total)
-    serving = len(statistics.servers)
+    serving = len(statistics.ready)
     return Observation(
         t_s=now_s, counts=Counts(wanted=serving, in_service=serving), offered_rps=offered.rate(),
         queue_requests=statistics.queue_requests, in_flight_requests=statistics.in_flight_requests,

@@ -19,6 +19,8 @@ from controller.model import Counts, Instance, Phase
 
 BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
 APPLY_RETRY_S = 1.0
+STOP_RETRY_S = 5.0
+YOUNG_S = 10.0  # an instance that dies so soon after it was ordered counts as a failed boot
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Fleet:
         self._applying = False
         self._apply_from_s: float | None = -math.inf  # at start and after a failure: apply from then on in any case
         self._failures = 0
+        self._failed_s = -math.inf
         self._retry_s = 0.0
 
     def counts(self) -> Counts:
@@ -151,7 +154,8 @@ class Fleet:
         in_balancer = {member.name for member in self._applied}
         leaving = [i for i in self.within(Phase.DRAINING, Phase.FAILED) if i.idle or i.phase is Phase.FAILED]
         surplus = self.within(Phase.STANDBY)[max(0, self.wanted - len(self.within(Phase.IN_SERVICE))) + self.standby :]
-        gone = [i for i in leaving + surplus if i.name not in in_balancer and not self._applying]
+        free = [] if self._applying else [i for i in leaving + surplus if i.name not in in_balancer]
+        gone = [i for i in free if now_s >= i.stop_from_s]
         for instance in gone:
             self._enter(instance.name, Phase.STOPPING, now_s)
         return [Stop(instance.name) for instance in gone]
@@ -167,7 +171,6 @@ class Fleet:
 
     def booted(self, name: str, now_s: float, timings_ms: Mapping[str, float]) -> None:
         if self._is(name, Phase.BOOTING):
-            self._failures = 0
             self._enter(name, Phase.STANDBY, now_s, timings_ms=dict(timings_ms))
 
     def applied(self, members: Iterable[Member], now_s: float) -> list[Instance]:
@@ -186,17 +189,44 @@ class Fleet:
         if self._is(name, Phase.DRAINING):
             self._enter(name, Phase.DRAINING, now_s, idle=True)
 
-    def failed(self, name: str, now_s: float) -> None:
-        """The instance did not boot, or died. Boots that fail in a row are retried after growing pauses."""
-        if name not in self.instances or self._is(name, Phase.STOPPING):
-            return
-        if self._is(name, Phase.BOOTING):
-            self._retry_s = now_s + BACKOFF_S[min(self._failures, len(BACKOFF_S) - 1)]
-            self._failures += 1
+    def failed(self, name: str, now_s: float) -> bool:
+        """The instance did not boot, or died; false where that is known, or meant. Boots that fail in a row are
+        retried after growing pauses."""
+        if name not in self.instances or self.instances[name].phase in (Phase.STOPPING, Phase.FAILED):
+            return False
+        booting = self._is(name, Phase.BOOTING)
         self._enter(name, Phase.FAILED, now_s)
+        if booting or now_s - self.instances[name].ordered_s < YOUNG_S:
+            self._back_off(now_s, spared=0 if booting else 1)
+        return True
+
+    def _back_off(self, now_s: float, spared: int) -> None:
+        """Pause before the next clone, longer with each failure in a row; the first `spared` ones have no pause.
+
+        Failures side by side are one. A healthy instance that was ordered after the last failure ends the row.
+        """
+        if now_s < self._retry_s:
+            return
+        healthy = self.within(Phase.STANDBY, Phase.IN_SERVICE)
+        if any(instance.ordered_s >= self._failed_s for instance in healthy):
+            self._failures = 0
+        pauses_s = (0.0,) * spared + BACKOFF_S
+        self._failed_s, self._retry_s = now_s, now_s + pauses_s[min(self._failures, len(pauses_s) - 1)]
+        self._failures += 1
 
     def stopped(self, name: str) -> None:
-        self.instances.pop(name, None)
+        if self._is(name, Phase.STOPPING):
+            del self.instances[name]
+
+    def stop_failed(self, name: str, now_s: float) -> None:
+        """Something of the instance is still there: stop it again after a pause."""
+        if self._is(name, Phase.STOPPING):
+            self._enter(name, Phase.FAILED, now_s, stop_from_s=now_s + STOP_RETRY_S)
+
+    def reapply(self, now_s: float) -> None:
+        """The balancer may not be what it was: apply again, whatever it is known to serve."""
+        if self._apply_from_s is None:
+            self._apply_from_s = now_s
 
     def _is(self, name: str, phase: Phase) -> bool:
         return name in self.instances and self.instances[name].phase is phase

@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +27,8 @@ from controller.statistics import Processes, Statistics, parse_processes, parse_
 
 TEMPLATE = Path(__file__).parent.parent / "haproxy" / "haproxy.cfg.j2"
 T = TypeVar("T")
+COMMANDS_AT_ONCE = 100  # HAProxy reads a command line of at most 16 KiB
+PATIENCE_S = 2.0  # for a busy HAProxy's answer, before it is taken for dead
 READY_S = 10.0  # the longest that a start, a reload or a stop may take
 
 
@@ -33,21 +36,36 @@ class BalancerError(ControllerError):
     """HAProxy did not do what was asked; what it did before, it still does."""
 
 
-def render(site: Site, members: Iterable[Member], draining: frozenset[str] = frozenset()) -> str:
-    """The configuration for these members; a draining one gets no request from a worker that starts with it."""
-    servers = [
-        {
-            "name": member.name,
-            "address": site.address(member.slot),
-            "state": " disabled" if member.draining or member.name in draining else "",
-        }
-        for member in members
-    ]
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server line of the back end; a disabled one gets no request from a worker that starts with the file."""
+
+    name: str
+    address: str
+    disabled: bool
+
+    @property
+    def state(self) -> str:
+        return " disabled" if self.disabled else ""
+
+
+def servers_of(site: Site, members: Iterable[Member], slots: int, draining: frozenset[str]) -> list[Server]:
+    """The back end's lines: the members, and for `slots` > 0 every slot without a member, disabled, so that a new
+    member needs no reload."""
+    chosen = {member.slot: member for member in members}
+    lines = [Server(m.name, site.address(m.slot), m.draining or m.name in draining) for m in chosen.values()]
+    empty = (slot for slot in range(1, slots + 1) if slot not in chosen)
+    return lines + [Server(f"{site.service}-{slot}", site.address(slot), disabled=True) for slot in empty]
+
+
+def render(site: Site, servers: Iterable[Server], held_requests: int = 0) -> str:
+    """The configuration with these servers, each of which gets at most so many requests at once (0: any number); the
+    rest waits in HAProxy's queue."""
     template = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     text: str = template.render(
         admin_socket=site.admin_dir / "haproxy.sock", log_socket=site.run_dir / "log.sock",
         entry=site.entry, stats=site.stats, service=site.service, health_path=site.health_path, port=site.port,
-        servers=servers,
+        servers=list(servers), server_options=f"maxconn {held_requests}" if held_requests else "",
     )  # fmt: skip
     return text
 
@@ -79,10 +97,18 @@ def within(seconds: float, attempt: Callable[[], T | None], pause_s: float = 0.0
 
 
 class HAProxy:
-    """The balancer of one site. Methods block; they may be called from several threads."""
+    """The balancer of one site. Methods block; they may be called from several threads.
 
-    def __init__(self, site: Site, before_reload: Callable[[], None] = lambda: None) -> None:
+    With `slots` > 0 the back end has a server for each slot from the start, and members are enabled and disabled over
+    the admin socket; without, each change is a reload. The file tells the truth in both cases.
+    """
+
+    def __init__(
+        self, site: Site, slots: int = 0, held_requests: int = 0, before_reload: Callable[[], None] = lambda: None
+    ) -> None:
         self._site = site
+        self._held_requests = held_requests
+        self._slots = slots
         self._before_reload = before_reload  # the old worker's counters are about to go: the last moment to read them
         self._config = site.run_dir / "haproxy.cfg"
         self._log = site.run_dir / "haproxy.log"
@@ -91,39 +117,76 @@ class HAProxy:
         self._master = site.admin_dir / "master.sock"
         self._lock = threading.RLock()
         self._draining: frozenset[str] = frozenset()
-        self._served: str | None = None  # the configuration that the running worker was seen to start with
+        self._served: list[Server] | None = None  # what the running worker is known to have
         self._child: subprocess.Popen[bytes] | None = None
 
     def running(self) -> bool:
-        return self._worker_pid() is not None
+        """Does a worker answer? A busy one gets time to, as long as its master lives."""
+        if self._worker_pid() is not None:
+            return True
+        return self.master_pid() is not None and within(PATIENCE_S, self._worker_pid) is not None
 
     def serving(self) -> frozenset[str]:
-        """The servers of the running back end, for a controller that adopts it."""
-        statistics = within(1.0, self.read)
-        return frozenset(statistics.servers) if statistics else frozenset()
+        """The servers that the running back end uses, or that still answer, for a controller that adopts it. Raises
+        BalancerError where they cannot be known."""
+        statistics = within(READY_S, self.read)
+        if statistics is None:
+            raise BalancerError("HAProxy runs, but does not tell its servers")
+        return statistics.ready | {name for name, in_flight in statistics.servers.items() if in_flight}
 
     def read(self) -> Statistics:
         """The current worker's statistics. Raises OSError or ValueError where there are none."""
         text = ask(self._admin, "show info;show stat")
         return parse_statistics(text, "entry", self._site.service)
 
-    def apply(self, members: Sequence[Member]) -> None:
-        """Serve exactly these members: write the file, then start or reload. Raises BalancerError; then file and
-        process are what they were."""
+    def apply(self, members: Sequence[Member]) -> str:
+        """Serve exactly these members: write the file, then start HAProxy, reload it, or set its servers; returns
+        `start`, `reload`, `runtime` or `none`. Raises BalancerError; then file and process are what they were."""
         with self._lock:
             self._draining &= {member.name for member in members}
-            wanted, running = render(self._site, members, self._draining), self.running()
-            if running and wanted == self._served:
-                return
+            wanted = servers_of(self._site, members, self._slots, self._draining)
+            how = self._way(wanted)
+            if how == "none":
+                return how
             previous = self._config.read_text() if self._config.exists() else None
-            self._write(wanted)
+            self._write(render(self._site, wanted, self._held_requests))
             try:
-                self._reload() if running else self._start()
+                if how == "runtime":
+                    self._set(wanted)
+                else:
+                    self._start() if how == "start" else self._reload()
                 self._served = wanted
-            except BalancerError:
+            except Exception:
+                self._served = None
                 if previous is not None:
                     self._write(previous)
                 raise
+            return how
+
+    def _way(self, wanted: list[Server]) -> str:
+        """The cheapest way to make the running HAProxy have these servers."""
+        if not self.running():
+            return "start"
+        if self._served is None:
+            return "reload"
+        if wanted == self._served:
+            return "none"
+        same = {server.name for server in wanted} == {server.name for server in self._served}
+        return "runtime" if self._slots and same else "reload"
+
+    def _set(self, wanted: list[Server]) -> None:
+        """Set the servers whose state differs. The order of the lines, which a start heeds, does not matter here."""
+        before = {server.name: server.disabled for server in self._served or []}
+        changed = [server for server in wanted if server.disabled != before[server.name]]
+        commands = [
+            f"set server {self._site.service}/{server.name} state {'maint' if server.disabled else 'ready'}"
+            for server in changed
+        ]
+        for start in range(0, len(commands), COMMANDS_AT_ONCE):
+            answer = self._ask_admin(";".join(commands[start : start + COMMANDS_AT_ONCE])).strip()
+            if answer:
+                self._served = None  # some may be set: the next change reloads, and makes all certain
+                raise BalancerError(f"HAProxy would not set servers: {answer}")
 
     def drain(self, name: str) -> None:
         """No worker, old or new, gives the server another request. Raises BalancerError."""
@@ -133,6 +196,9 @@ class HAProxy:
             answer = self._ask_admin(command)
             if answer.strip():
                 raise BalancerError(f"HAProxy would not drain {name}: {answer.strip()}")
+            if self._served is not None:
+                self._served = [replace(s, disabled=True) if s.name == name else s for s in self._served]
+                self._write(render(self._site, self._served, self._held_requests))
             for pid in self._processes().old_pids:
                 self._ask_master(f"@!{pid} {command}")  # one that ended meanwhile has nothing to drain
 
@@ -214,9 +280,12 @@ class HAProxy:
 
     def _old_in_flight(self, pid: int, name: str) -> int:
         table = self._ask_master(f"@!{pid} show info;@!{pid} show stat")
-        with contextlib.suppress(ValueError):
+        try:
             return parse_statistics(table, "entry", self._site.service).servers.get(name, 0)
-        return 0
+        except ValueError:
+            if pid in self._processes().old_pids:
+                raise
+            return 0  # it has ended meanwhile
 
     def _complaint(self, offset: int) -> str:
         """What HAProxy wrote since `offset`, its alerts only, in one line."""
@@ -245,6 +314,6 @@ class HAProxy:
 
 def prepare_run_dir(site: Site) -> None:
     """Make the run directory: HAProxy's workers may pass through it to the log socket, only root may do more."""
-    site.run_dir.mkdir(mode=0o710, exist_ok=True)
+    site.admin_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chown(site.run_dir, 0, grp.getgrnam("haproxy").gr_gid)
-    site.admin_dir.mkdir(mode=0o700, exist_ok=True)
+    site.run_dir.chmod(0o710)

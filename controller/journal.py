@@ -1,21 +1,37 @@
 """The journal: one JSON line a tick and one an event."""
 
+import contextlib
 import json
+import logging
 from pathlib import Path
 from typing import TextIO
 
+log = logging.getLogger("controller")
+
 
 class FileJournal:
-    """Appends to a file, each line as soon as it is written. Raises OSError at once when it cannot be opened."""
+    """Appends to a file, each line as soon as it is written. Raises OSError at once when it cannot be opened.
+
+    A disk that fills up later costs lines of the journal, not the service; the log says so.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file: TextIO = path.open("a", buffering=1)
+        self._failing = False
 
     def write(self, t_s: float, event: str, **fields: object) -> None:
-        self._file.write(json.dumps({"t_s": round(t_s, 4), "event": event, **fields}, default=str) + "\n")
+        line = json.dumps({"t_s": round(t_s, 4), "event": event, **fields}, default=str) + "\n"
+        try:
+            self._file.write(line)
+            self._failing = False
+        except OSError as error:
+            if not self._failing:
+                log.error("the journal loses lines: %s", error)
+            self._failing = True
 
     def close(self) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 class NoJournal:

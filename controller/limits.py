@@ -23,7 +23,7 @@ class Limits:
 
 
 class Limiter:
-    """Applies limits to decisions; remembers what was wanted lately and when the fleet last grew."""
+    """Applies limits to decisions; remembers what was wanted lately and when that last changed."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

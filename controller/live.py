@@ -1,5 +1,6 @@
 """The live host: actions run in background threads, their results come back as events on a queue."""
 
+import contextlib
 import os
 import threading
 import time
@@ -11,7 +12,7 @@ from queue import SimpleQueue
 from controller.containers import Containers
 from controller.fleet import Action, Apply, Clone, Drain, Stop
 from controller.haproxy import HAProxy
-from controller.ports import Applied, ApplyFailed, Booted, ControllerError, Drained, Event, Failed, Stopped
+from controller.ports import Applied, ApplyFailed, Booted, ControllerError, Drained, Event, Failed, StopFailed, Stopped
 
 DRAIN_S = 30.0  # HAProxy's own time-out of an answer: what is in flight after that is not answered any more
 PARALLEL_BOOTS = os.cpu_count() or 1  # boots are bound by the CPU: more at once make each slower and none earlier
@@ -47,7 +48,7 @@ class Host:
                 case Drain(name):
                     self._drains.submit(self._report, partial(self._drain, name), partial(Drained, name))
                 case Stop(name):
-                    self._stops.submit(self._report, partial(self._stop, name), partial(Failed, name))
+                    self._stops.submit(self._report, partial(self._stop, name), partial(StopFailed, name))
 
     def adopt(self, name: str, slot: int) -> None:
         """Take over a running container: it counts as booted when its health check answers."""
@@ -79,16 +80,20 @@ class Host:
 
     def _apply(self, action: Apply) -> Event:
         started = time.monotonic()
-        self._balancer.apply(action.members)
-        return Applied(action, 1000 * (time.monotonic() - started))
+        how = self._balancer.apply(action.members)
+        return Applied(action, 1000 * (time.monotonic() - started), how)
 
     def _drain(self, name: str) -> Event:
-        self._balancer.drain(name)
-        deadline = time.monotonic() + DRAIN_S
+        deadline, refusal = time.monotonic() + DRAIN_S, ""
+        try:
+            self._balancer.drain(name)
+        except ControllerError as error:
+            refusal = str(error)
         while time.monotonic() < deadline and not self._closing.is_set():
-            if self._balancer.in_flight(name) == 0:
-                return Drained(name)
-            time.sleep(0.01)
+            with contextlib.suppress(ControllerError, OSError, ValueError):  # no answer is not "none in flight"
+                if self._balancer.in_flight(name) == 0:
+                    return Drained(name, refusal)
+            time.sleep(0.02)
         return Drained(name, f"still had requests in flight after {DRAIN_S:g} s of draining")
 
     def _stop(self, name: str) -> Event:

@@ -7,9 +7,9 @@ in virtual time and in tests.
 import logging
 from dataclasses import asdict
 
-from controller.fleet import Apply, Clone, Drain, Fleet, Stop
+from controller.fleet import Apply, Clone, Drain, Fleet, Member, Stop
 from controller.limits import Limiter
-from controller.model import Decision, Observation
+from controller.model import Decision, Instance, Observation
 from controller.policies import Policy
 from controller.ports import (
     Actuator,
@@ -22,6 +22,7 @@ from controller.ports import (
     FirstAnswer,
     Journal,
     Sensor,
+    StopFailed,
     Stopped,
 )
 
@@ -49,6 +50,8 @@ class Loop:
         if decision.wanted != self.fleet.wanted:
             was, self.fleet.wanted = self.fleet.wanted, decision.wanted
             self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
+        if observation.missing:
+            self.fleet.reapply(now_s)
         self._journal.write(now_s, "tick", **_tick_fields(observation), wanted=decision.wanted, sentence=sentence)
         self._act(now_s)
         return sentence
@@ -60,11 +63,11 @@ class Loop:
                 self.fleet.booted(name, now_s, timings_ms)
                 self._journal_phase(now_s, name, **{f"{part}_ms": ms for part, ms in timings_ms.items()})
             case Failed(name, reason):
-                self.fleet.failed(name, now_s)
-                log.warning("%s failed: %s", name, reason)
-                self._journal_phase(now_s, name, reason=reason)
-            case Applied(Apply(members), took_ms):
-                self._applied(members, took_ms, now_s)
+                if self.fleet.failed(name, now_s):
+                    log.warning("%s failed: %s", name, reason)
+                    self._journal_phase(now_s, name, reason=reason)
+            case Applied(Apply(members), took_ms, how):
+                self._applied(members, took_ms, how, now_s)
             case ApplyFailed(reason):
                 self.fleet.apply_failed(now_s)
                 self._error(now_s, f"the balancer refused the change and goes on as before: {reason}")
@@ -75,18 +78,20 @@ class Loop:
             case Stopped(name, took_ms):
                 self.fleet.stopped(name)
                 self._journal.write(now_s, "instance", instance=name, phase="GONE", stop_ms=round(took_ms, 1))
+            case StopFailed(name, reason):
+                self.fleet.stop_failed(name, now_s)
+                self._error(now_s, f"{name} could not be stopped: {reason}")
             case FirstAnswer(name, at_s):
                 self._first_answer(name, at_s, now_s)
         self._act(now_s)
 
-    def _applied(self, members: tuple[object, ...], took_ms: float, now_s: float) -> None:
-        entered = self.fleet.applied(members, now_s)  # type: ignore[arg-type]
-        self._journal.write(now_s, "reload", ok=True, took_ms=round(took_ms, 1), members=len(members))
+    def _applied(self, members: tuple[Member, ...], took_ms: float, how: str, now_s: float) -> None:
+        before = dict(self.fleet.instances)
+        entered = self.fleet.applied(members, now_s)
+        event = "reload" if how == "reload" else "apply"
+        self._journal.write(now_s, event, ok=True, how=how, took_ms=round(took_ms, 1), members=len(members))
         for instance in entered:
-            timings = {f"{part}_ms": ms for part, ms in instance.timings_ms.items()}
-            total_ms = 1000 * (now_s - instance.ordered_s)
-            timings["balancer_ms"] = round(total_ms - sum(instance.timings_ms.values()), 1)
-            self._journal_phase(now_s, instance.name, **timings, total_ms=round(total_ms, 1))
+            self._journal_phase(now_s, instance.name, **_breakdown(before[instance.name], now_s))
 
     def _first_answer(self, name: str, at_s: float, now_s: float) -> None:
         instance = self.fleet.instances.get(name)
@@ -111,6 +116,15 @@ class Loop:
         self._journal.write(now_s, "error", message=message)
 
 
+def _breakdown(standby: Instance, now_s: float) -> dict[str, float]:
+    """Where the milliseconds from the decision to service went; `wait` is the wait for other boots to end."""
+    parts = {f"{part}_ms": ms for part, ms in standby.timings_ms.items()}
+    total_ms, balancer_ms = 1000 * (now_s - standby.ordered_s), 1000 * (now_s - standby.since_s)
+    wait_ms = max(0.0, total_ms - balancer_ms - sum(parts.values()))
+    rounded = {"wait_ms": wait_ms, "balancer_ms": balancer_ms, "total_ms": total_ms}
+    return parts | {name: round(value, 1) for name, value in rounded.items()}
+
+
 def describe(observation: Observation, decision: Decision) -> str:
     """One sentence for a person: what is done with how many instances, why, and what was seen."""
     was = observation.counts.wanted
@@ -127,7 +141,8 @@ def _seen(observation: Observation) -> str:
     )
     if observation.missing:
         return f"{fleet}; {observation.missing}"
-    parts = [f"offered {observation.offered_rps or 0:.1f}/s"]
+    offered = observation.offered_rps
+    parts = ["offered unknown" if offered is None else f"offered {offered:.1f}/s"]
     if observation.rejected_rps:
         parts.append(f"rejected {observation.rejected_rps:.1f}/s")
     if observation.failed_rps:

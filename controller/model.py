@@ -30,6 +30,7 @@ class Instance:
     ordered_s: float
     since_s: float
     idle: bool = False  # DRAINING and nothing is in flight any more
+    stop_from_s: float = 0.0  # a stop that failed is tried again from then on
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 

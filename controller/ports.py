@@ -30,10 +30,11 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The balancer serves the members of this Apply action."""
+    """The balancer serves the members of this Apply action; `how` it was done: start, reload, runtime or none."""
 
     action: Action
     took_ms: float
+    how: str = "reload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,14 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class StopFailed:
+    """Something of the instance is still there."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FirstAnswer:
     """The instance's first answer to a client through the balancer was seen."""
 
@@ -67,7 +76,7 @@ class FirstAnswer:
     at_s: float
 
 
-Event = Booted | Failed | Applied | ApplyFailed | Drained | Stopped | FirstAnswer
+Event = Booted | Failed | Applied | ApplyFailed | Drained | Stopped | StopFailed | FirstAnswer
 
 
 class Sensor(Protocol):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+NO_SERVER = "<NOSRV>"  # HAProxy answered by itself
 KEPT = 200_000  # requests kept at most, about a minute at 3,000 requests a second
 
 
@@ -28,10 +29,10 @@ class Request:
 
     @property
     def outcome(self) -> str:
-        """served | rejected (by the rate limiter) | failed (5xx, or no answer)."""
-        if self.status == 429:
-            return "rejected"
-        return "served" if 0 < self.status < 500 else "failed"
+        """served | rejected (by the rate limiter) | failed (5xx, no answer, or none by an instance)."""
+        if self.server == NO_SERVER or not 0 < self.status < 500:
+            return "failed"
+        return "rejected" if self.status == 429 else "served"
 
 
 def parse_request(line: str, at_s: float) -> Request | None:

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """One worker's statistics. Totals count from its start; `servers` maps a server to its requests in flight."""
+    """One worker's statistics. Totals count from its start; `servers` maps a server to its requests in flight, `ready`
+    are those that are not in maintenance."""
 
     worker_pid: int
     offered_total: int
     in_flight_requests: int
     queue_requests: int
     servers: Mapping[str, int]
+    ready: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
     """Parse the answer to `show info;show stat`. Raises ValueError where it is cut off or not what it should be."""
     info, found, table = text.partition("# pxname,")
     pid = re.search(r"^Pid: (\d+)$", info, re.MULTILINE)
-    if not found or not pid:
+    if not found or not pid or not table.endswith("\n\n") or "svname" not in table.partition("\n")[0]:
         raise ValueError("HAProxy's statistics are cut off or malformed")
     rows = list(csv.DictReader(("pxname," + table).splitlines()))
     entry = _row(rows, frontend, "FRONTEND")
@@ -42,6 +44,7 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
         in_flight_requests=_number(totals, "scur"),
         queue_requests=_number(totals, "qcur") + sum(_number(row, "qcur") for row in servers),
         servers={row["svname"]: _number(row, "scur") + _number(row, "qcur") for row in servers},
+        ready=frozenset(row["svname"] for row in servers if not _text(row, "status").startswith("MAINT")),
     )
 
 
@@ -50,6 +53,13 @@ def _row(rows: list[dict[str, str]], proxy: str, name: str) -> dict[str, str]:
         if row["pxname"] == proxy and row["svname"] == name:
             return row
     raise ValueError(f"HAProxy's statistics have no row {proxy}/{name}")
+
+
+def _text(row: Mapping[str, str | None], column: str) -> str:
+    value = row.get(column)
+    if value is None:
+        raise ValueError(f"HAProxy's statistics are cut off in {row['pxname']}/{row['svname']}")
+    return value
 
 
 def _number(row: Mapping[str, str | None], column: str) -> int:

@@ -9,6 +9,8 @@ import signal
 import sys
 from types import FrameType
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGPWR)
+
 
 def stop(_signal_number: int, _frame: FrameType | None) -> None:
     """Leave the server's loop; it lets the requests that are being computed finish, for 5 seconds at most."""
@@ -18,7 +20,7 @@ def stop(_signal_number: int, _frame: FrameType | None) -> None:
 def main() -> int:
     """Serve until told to stop; the exit status."""
     # As PID 1 of a container the process has no default action for signals; LXC stops it with SIGPWR.
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPWR):
+    for number in STOP_SIGNALS:
         signal.signal(number, stop)
     gc.disable()  # imports make much that lives for ever: there is nothing to collect until they are done
     from webapp.settings import Settings, SettingsError

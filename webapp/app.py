@@ -15,6 +15,7 @@ from werkzeug.wsgi import wrap_file
 from webapp.errors import json_message, register_errors
 from webapp.inputs import BadInputError
 from webapp.integral import STEP_COUNTS, integral_results, parse_bound, parse_n_max
+from webapp.pacing import Pacer
 from webapp.settings import Settings
 from webapp.store import ObjectStore
 
@@ -156,8 +157,18 @@ def create_app(settings: Settings) -> Flask:
     api.add_resource(Object, "/objs/<anytext:routed>", resource_class_kwargs=store)
     api.add_resource(Integral, "/integral/<lower>/<upper>", "/numericalintegralservice/<lower>/<upper>")
     api.add_resource(Health, "/healthz", endpoint=HEALTH_ENDPOINT, resource_class_kwargs=store)
-    limit_rate(app, settings.rate_limit_rps)
+    if settings.overload == "queue":
+        pace(app, settings.rate_limit_rps)
+    else:
+        limit_rate(app, settings.rate_limit_rps)
     return app
+
+
+def pace(app: Flask, requests_per_second: int) -> None:
+    """Let all requests of all clients, save the health check, wait for their turn; 0 sets no limit."""
+    if requests_per_second:
+        pacer = Pacer(requests_per_second)
+        app.before_request(lambda: None if request.endpoint == HEALTH_ENDPOINT else pacer.wait())
 
 
 def limit_rate(app: Flask, requests_per_second: int) -> None:

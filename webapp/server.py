@@ -9,6 +9,7 @@ import socket
 import tempfile
 from typing import Any
 
+from flask import Flask
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
@@ -90,9 +91,10 @@ class JsonChannel(HTTPChannel):  # type: ignore[misc]
     parser_class = StrictParser
 
 
-def build_server(settings: Settings) -> Any:
+def build_server(settings: Settings, app: Flask | None = None) -> Any:
     """A listening waitress server; its `run()` serves until SystemExit is raised in its thread.
 
+    `app` is the application for these settings where it exists already.
     Raises OSError when the address cannot be bound.
     """
     store = ObjectStore(settings.objects_dir)
@@ -103,7 +105,7 @@ def build_server(settings: Settings) -> Any:
     tempfile.tempdir = str(store.incoming)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a warning per queued request is noise
     server = create_server(
-        create_app(settings),
+        app or create_app(settings),
         sockets=[_listening_socket(settings.host, settings.port)],
         threads=THREADS,
         recv_bytes=RECV_BYTES,

@@ -17,6 +17,7 @@ class Settings:
 
     objects_dir: Path = Path("/objects")
     rate_limit_rps: int = 10  # requests per second over all clients; 0: unlimited
+    overload: str = "reject"  # what becomes of the rest: reject (429) or queue (it waits for its turn)
     max_object_bytes: int = 64 * 1024 * 1024
     host: str = "0.0.0.0"
     port: int = 8000  # 0: any free port
@@ -30,10 +31,18 @@ class Settings:
         return cls(
             objects_dir=_absolute_path(environ, "OBJECTS_DIR", cls.objects_dir),
             rate_limit_rps=_integer(environ, "RATE_LIMIT_RPS", cls.rate_limit_rps, 0, 1_000_000),
+            overload=_choice(environ, "OVERLOAD", cls.overload, ("reject", "queue")),
             max_object_bytes=_integer(environ, "MAX_OBJECT_BYTES", cls.max_object_bytes, 1, 2**40),
             host=_text(environ, "HOST", cls.host),
             port=_integer(environ, "PORT", cls.port, 0, 65535),
         )
+
+
+def _choice(environ: Mapping[str, str], name: str, default: str, legal: tuple[str, ...]) -> str:
+    text = environ.get(name, default)
+    if text in legal:
+        return text
+    raise SettingsError(f"{name}={text!r} is not legal: {' or '.join(legal)} is")
 
 
 def _integer(environ: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:

@@ -14,9 +14,9 @@ from controller.model import Decision, Observation
 class TargetConfig(BaseModel):
     """Options under `target:`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
-    rate_per_instance: float = Field(gt=0, le=100_000)
+    rate_per_instance: float = Field(ge=0.001, le=100_000)
     tolerance: float = Field(default=0.1, ge=0, lt=1)
 
 

@@ -207,9 +207,6 @@ def test_sentence_tells_change_reason_and_what_was_seen() -> None:
     assert describe(observed(3, 2, missing="no answer"), decided(2)) == "hold 2: because; 2 in service; no answer"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="balancer_ms is the rest of the total, waiting for a free boot and standing by included"
-)
 def test_time_in_the_queue_for_a_boot_is_not_counted_as_the_balancer_s() -> None:
     """Two boots at a time: the last of six waits two seconds before its own boot begins."""
     world = World(lambda _: 5.0, target(10), lambda *_: None)
@@ -220,7 +217,6 @@ def test_time_in_the_queue_for_a_boot_is_not_counted_as_the_balancer_s() -> None
     assert world.of("instance", phase="IN_SERVICE")[0]["balancer_ms"] == pytest.approx(100)
 
 
-@pytest.mark.xfail(strict=True, reason="nothing applies again while the members stay the same")
 def test_balancer_that_went_down_is_brought_back() -> None:
     world = World(lambda _: 25.0, target(10)).run(5)
     world.served = None
@@ -228,6 +224,5 @@ def test_balancer_that_went_down_is_brought_back() -> None:
     assert world.served == {"web-1", "web-2", "web-3"}
 
 
-@pytest.mark.xfail(strict=True, reason="the sentence says 0.0/s for None")
 def test_unknown_rate_is_not_told_as_zero() -> None:
     assert "0.0/s" not in describe(observed(0, 1, offered_rps=None), decided(1))

@@ -1,5 +1,6 @@
 """Start, stop, crash and adoption on real containers."""
 
+import os
 import signal
 import socket
 import threading
@@ -59,11 +60,11 @@ class Client:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_the_controller_and_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
     with running(tmp_path, policy(minimum=2), instances=2) as testbed:
-        assert requests.put(f"{URL}/objs/kept", data=b"x", timeout=5).status_code == 201
+        assert requests.put(f"{URL}/objs/kept-{number}", data=b"x", timeout=5).status_code == 201
         assert left_behind() != []
         assert testbed.stop(number) == 0
     assert testbed.events()[-1]["event"] == "stop"
-    assert len(list((tmp_path / "objects").rglob("kept"))) == 1
+    assert len(list((tmp_path.parent / "objects").rglob(f"kept-{number}"))) == 1
 
 
 def test_signal_during_boot_leaves_nothing(tmp_path: Path) -> None:
@@ -175,3 +176,22 @@ def test_each_tick_is_one_sentence_in_the_log(tmp_path: Path) -> None:
         lines = [line for line in testbed.log.read_text().splitlines() if "hold 1: " in line]
         assert len(lines) >= 3
         assert "1 in service" in lines[-1]
+
+
+def test_instances_with_other_settings_are_not_adopted_but_told(tmp_path: Path) -> None:
+    with running(tmp_path / "first", policy()) as first:
+        first.kill()
+        second = Testbed(tmp_path / "first", policy(rate_limit=7)).start()
+        assert second.process.wait(20) == 1
+        assert "web-1 run with other settings" in second.log.read_text()
+        assert answers(URL + "/healthz")
+        clean_host()
+
+
+def test_balancer_that_is_killed_is_started_again_with_the_same_fleet(tmp_path: Path) -> None:
+    with running(tmp_path, policy(minimum=2), instances=2):
+        pid = int(Path("/run/tidebed/haproxy.pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not answers(URL + "/healthz"), 5, "HAProxy is gone")
+        until(lambda: answers(URL + "/healthz"), 5, "HAProxy is back")
+        assert requests.get(f"http://{STATS}/stats;csv", timeout=5).text.count(",UP,") >= 2

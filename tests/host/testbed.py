@@ -56,7 +56,7 @@ class Testbed:
         (self.folder / "policy.yaml").write_text(yaml.safe_dump(self.document))
         command = [
             PYTHON, "-m", "controller", "--policy", str(self.folder / "policy.yaml"), "--journal", str(self.journal),
-            "--entry", ENTRY, "--stats", STATS, "--objects", str(self.folder / "objects"), *self.options,
+            "--entry", ENTRY, "--stats", STATS, "--objects", str(self.folder.parent / "objects"), *self.options,
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
@@ -64,7 +64,8 @@ class Testbed:
 
     def await_service(self, instances: int = 1) -> "Testbed":
         """Wait until so many instances are in service, and at least one answers."""
-        until(lambda: self.process.poll() is None and self.in_service() >= instances, 60, self.log.read_text()[-500:])
+        until(lambda: self.process.poll() is not None or self.in_service() >= instances, 60, "instances in service")
+        assert self.process.poll() is None, self.log.read_text()[-500:]
         until(lambda: answers(URL + "/healthz"), what="the entry point answers")
         return self
 

@@ -147,11 +147,20 @@ def test_request_beyond_ten_in_one_second_is_429_with_retry_after(tmp_path: Path
         begin_seconds = time.monotonic()
         answers = [limited.request("GET", "/") for _ in range(11)]
         health = limited.request("GET", "/healthz")
-        assert time.monotonic() - begin_seconds < 1, "this machine is too slow to tell"
+        if time.monotonic() - begin_seconds >= 1:
+            pytest.skip("this machine was too slow to send eleven requests in one second")
     assert [answer.status for answer in answers] == [200] * 10 + [429]
     assert int(answers[-1].headers["retry-after"]) >= 1
     assert "10 requests per second" in answers[-1].message
     assert health.status == 200
+
+
+def test_queueing_instance_lets_requests_beyond_ten_in_one_second_wait(tmp_path: Path) -> None:
+    with running_instance(tmp_path, RATE_LIMIT_RPS="10", OVERLOAD="queue") as paced:
+        begin_seconds = time.monotonic()
+        answers = [paced.request("GET", "/") for _ in range(11)]
+        assert time.monotonic() - begin_seconds >= 1
+    assert [answer.status for answer in answers] == [200] * 11
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGPWR])

@@ -1,0 +1,170 @@
+"""The live controller's own part: its schedule, its lock and its tidying. No root, no containers, no HAProxy."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from controller import app
+from controller.app import Controller, _only_one, controller_pid, open_journal, prepare_objects_dir, remove_run_dir
+from controller.config import PolicyFile
+from controller.containers import Containers
+from controller.haproxy import HAProxy
+from controller.journal import NoJournal
+from controller.loop import Loop
+from controller.ports import Booted, ControllerError, Event, Failed
+from tests.controller.build import LocalSite, local_site
+
+
+class Script:
+    """In place of the loop: raises what it is told at a tick, remembers events, and ends after some ticks."""
+
+    def __init__(self, controller: Controller, *ticks: Exception | None) -> None:
+        self.controller, self.ticks = controller, list(ticks)
+        self.handled: list[Event] = []
+
+    def tick(self, _: float) -> str:
+        trouble = self.ticks.pop(0)
+        self.controller._stopping = not self.ticks
+        if trouble:
+            raise trouble
+        return "hold 1"
+
+    def handle(self, event: Event, _: float) -> None:
+        self.handled.append(event)
+
+
+class Leftovers:
+    """In place of containers and HAProxy: one instance that cannot be removed."""
+
+    def present(self) -> list[str]:
+        return ["web-1"]
+
+    def stop(self, *_: Any, **__: Any) -> None:
+        raise ControllerError("tidebed-web-1 could not be removed within 20 s")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> LocalSite:
+    return local_site(tmp_path)
+
+
+@pytest.fixture
+def controller(site: LocalSite) -> Iterator[Controller]:
+    settings = PolicyFile.model_validate({"tick_s": 0.05, "policy": {"target": {"rate_per_instance": 8}}})
+    made = Controller(site, settings, NoJournal())
+    yield made
+    made._host.close()
+
+
+def scripted(controller: Controller, *ticks: Exception | None) -> Script:
+    script = Script(controller, *ticks)
+    controller._loop = cast(Loop, script)
+    return script
+
+
+def test_events_are_handled_between_ticks(controller: Controller) -> None:
+    script = scripted(controller)
+    controller._host.events.put(Booted("web-1"))
+    controller._handle_events_until(controller._now() + 0.01)
+    assert script.handled == [Booted("web-1")]
+
+
+def test_signal_ends_the_wait_for_events_at_once(controller: Controller) -> None:
+    controller._stopping = True
+    controller._handle_events_until(controller._now() + 60)
+
+
+def test_dead_instance_is_reported_once(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
+    controller._fleet.adopt("web-1", 1, 0.0, serving=True)
+    monkeypatch.setattr(controller._containers, "died", lambda: {"web-1", "web-2"})
+    controller._report_deaths()
+    controller._report_deaths()
+    assert controller._host.events.get_nowait() == Failed("web-1", "its first process ended")
+    assert controller._host.events.empty()
+
+
+def test_lock_is_held_by_one_controller_at_a_time(site: LocalSite) -> None:
+    with _only_one(site):
+        assert controller_pid(site) == os.getpid()
+        with pytest.raises(ControllerError, match=rf"runs on this host \(pid {os.getpid()}\)"), _only_one(site):
+            pass
+    assert controller_pid(site) is None
+    assert not site.lock_file.exists()
+
+
+def test_lock_does_not_outlive_a_controller_that_failed(site: LocalSite) -> None:
+    with pytest.raises(ControllerError, match="no template"), _only_one(site):
+        raise ControllerError("no template")
+    assert not site.lock_file.exists()
+
+
+def test_lock_file_that_a_killed_controller_left_is_taken_over(site: LocalSite) -> None:
+    site.lock_file.write_text("99999999")
+    assert controller_pid(site) is None
+    with _only_one(site):
+        assert site.lock_file.read_text() == str(os.getpid())
+
+
+def test_run_directory_is_removed_with_all_that_is_in_it(site: LocalSite) -> None:
+    (site.run_dir / "instances").mkdir()
+    (site.run_dir / "instances" / "web-1.conf").touch()
+    (site.run_dir / "link").symlink_to(site.folder)
+    assert remove_run_dir(site)
+    assert not site.run_dir.exists()
+    assert not remove_run_dir(site)
+
+
+def test_journal_that_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ControllerError, match=r"^--journal .*/none/journal: No such file or directory$"):
+        open_journal(tmp_path / "none" / "journal")
+    assert isinstance(open_journal(None), NoJournal)
+
+
+def test_object_directory_is_made_for_the_instances_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "INSTANCE_UID", os.getuid())
+    monkeypatch.setattr("os.chown", lambda *_: None)
+    site = LocalSite(folder=tmp_path, objects_dir=tmp_path / "deep" / "objects")
+    prepare_objects_dir(site)
+    prepare_objects_dir(site)
+    site.objects_dir.chmod(0o555)
+    with pytest.raises(ControllerError, match=rf"^--objects {site.objects_dir}: uid {os.getuid()}, .* cannot write$"):
+        prepare_objects_dir(site)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def test_events_are_handled_even_when_ticks_take_too_long(controller: Controller) -> None:
+    script = scripted(controller)
+    controller._host.events.put(Booted("web-1"))
+    controller._handle_events_until(controller._now())
+    assert script.handled == [Booted("web-1")]
+
+
+def test_error_in_one_tick_does_not_end_the_controller(controller: Controller) -> None:
+    script = scripted(controller, None, KeyError("svname"), None)
+    with quiet():
+        controller._run_ticks()
+    assert script.ticks == []
+
+
+def test_instance_that_cannot_be_removed_does_not_keep_the_rest(
+    controller: Controller, site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.network.remove", lambda _: True)
+    monkeypatch.setattr(HAProxy, "stop", lambda *_: None)
+    controller._containers = cast(Containers, Leftovers())
+    with quiet(), pytest.raises(ControllerError):
+        controller._tidy_up()
+    assert not site.run_dir.exists()

@@ -1,0 +1,119 @@
+"""HAProxy's request log: its lines, what is kept of them, and the rates made from them."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.requestlog import Request, RequestLog, parse_request
+from controller.sensor import outcome_rates
+
+
+class Log:
+    """A request log whose socket is one end of a pair; each line is read one second after the one before."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.answers: list[tuple[str, float]] = []
+        self.log = RequestLog(Path("/nonexistent/log.sock"), self.clock, lambda *seen: self.answers.append(seen))
+
+    def clock(self) -> float:
+        self.now_s += 1
+        return self.now_s
+
+    def read(self, *lines: bytes) -> "Log":
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with ours, theirs:
+            ours.setblocking(False)  # reading ends where nothing is left
+            for line in lines:
+                theirs.send(line)
+            self.log._read(ours)
+        return self
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    made = Log()
+    yield made
+    made.log.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("200 web-1 0 3 12 --", Request(5.0, 200, "web-1", 12)),
+        ("429 web-2 0 1 1 --", Request(5.0, 429, "web-2", 1)),
+        ("503 <NOSRV> 5000 -1 5000 sQ", Request(5.0, 503, "<NOSRV>", 5000)),
+        ("-1 web-1 0 -1 -1 CH", Request(5.0, 0, "web-1", 0)),
+        ("200 web-1 0 3 12 --\n", Request(5.0, 200, "web-1", 12)),
+    ],
+)
+def test_line_of_a_request_is_read(line: str, expected: Request) -> None:
+    assert parse_request(line, 5.0) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "200", "200 web-1 0 3", "many web-1 0 3 12 --", "200 web-1 0 3 long --",
+     "Server web/web-1 is DOWN, reason: Layer4 connection problem", "Proxy entry stopped (cumulated conns: 3)"],
+)  # fmt: skip
+def test_any_other_line_is_no_request(line: str) -> None:
+    assert parse_request(line, 5.0) is None
+
+
+@given(st.text())
+def test_no_line_raises(line: str) -> None:
+    parse_request(line, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(200, "served"), (204, "served"), (302, "served"), (404, "served"), (429, "rejected"), (500, "failed"),
+     (503, "failed"), (504, "failed"), (0, "failed")],
+)  # fmt: skip
+def test_rejections_are_told_from_other_answers(status: int, outcome: str) -> None:
+    assert Request(0.0, status, "web-1", 1.0).outcome == outcome
+
+
+def test_requests_are_kept_with_their_time_and_rubbish_is_not(log: Log) -> None:
+    log.read(b"200 web-1 0 3 12 --", b"\xff\xfe", b"", b"429 web-2 0 1 1 --")
+    assert [(request.at_s, request.status) for request in log.log.since(0)] == [(1, 200), (4, 429)]
+
+
+def test_old_requests_are_forgotten(log: Log) -> None:
+    log.read(*[b"200 web-1 0 3 12 --"] * 4)
+    assert [request.at_s for request in log.log.since(2)] == [3, 4]
+    assert [request.at_s for request in log.log.since(0)] == [3, 4]
+
+
+def test_first_answer_of_an_awaited_server_is_reported_once(log: Log) -> None:
+    log.log.await_first_answer("web-2")
+    log.read(b"200 web-1 0 3 12 --", b"200 web-2 0 3 12 --", b"200 web-2 0 3 12 --")
+    assert log.answers == [("web-2", 2)]
+
+
+def test_rejection_or_failure_is_no_first_answer(log: Log) -> None:
+    log.log.await_first_answer("web-1")
+    log.read(b"503 web-1 0 3 12 --", b"429 web-1 0 3 12 --", b"200 web-1 0 3 12 --")
+    assert log.answers == [("web-1", 3)]
+
+
+def test_closing_a_log_that_was_never_opened_does_nothing() -> None:
+    Log().log.close()
+
+
+def test_rates_are_told_by_outcome_over_the_last_second() -> None:
+    recent = [Request(9.5, status, "web-1", 1.0) for status in (200, 200, 404, 429, 503)]
+    old = [Request(9.0, 200, "web-1", 1.0)] * 50
+    assert outcome_rates(old + recent, 10.0) == {"served": 3, "rejected": 1, "failed": 1}
+    assert outcome_rates([], 10.0) == {"served": 0, "rejected": 0, "failed": 0}
+
+
+def test_request_that_no_instance_answered_is_not_served() -> None:
+    """HAProxy answers 400 and 408 by itself; that is nothing that an instance did, and its time is no latency."""
+    request = parse_request("400 <NOSRV> -1 -1 0 PR", 1.0)
+    assert request is not None
+    assert request.outcome != "served"

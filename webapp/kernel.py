@@ -1,0 +1,107 @@
+"""System calls that Python 3.11 has no functions for. Each raises OSError that names the call which failed."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from typing import Any
+
+CLONE_NEWPID = 0x20000000
+# mount, cgroup, uts, ipc and network; not the user namespace, which must be ours already
+CLONE_NEW_OTHERS = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x40000000
+
+_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 4, 22, 24, 38, 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_SECCOMP_MODE_FILTER = 2
+_CAPABILITY_VERSION_3 = 0x20080522
+_PTRACE_DETACH, _PTRACE_SEIZE, _PTRACE_INTERRUPT, _PTRACE_SECCOMP_GET_FILTER = 17, 0x4206, 0x4207, 0x420C
+_WALL = 0x40000000
+_INSTRUCTION_BYTES = 8  # struct sock_filter
+_LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_long, _pointer = ctypes.c_ulong, ctypes.c_void_p
+_libc.prctl.argtypes = [ctypes.c_int, _long, _long, _long, _long]
+_libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, _pointer, _pointer]
+_libc.ptrace.restype = ctypes.c_long
+
+
+class _Program(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", _pointer))
+
+
+def _call(name: str, *arguments: Any) -> int:
+    result: int = getattr(_libc, name)(*arguments)
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+    return result
+
+
+def join(pidfd: int, kinds: int) -> None:
+    """Join these namespaces of the process that `pidfd` stands for; a pid namespace only for future children."""
+    _call("setns", pidfd, kinds)
+
+
+def forbid_new_privileges() -> None:
+    """Once and for all: no program that is executed gains privileges, and a seccomp filter needs none."""
+    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def allow_own_proc() -> None:
+    """Let the process own its files in /proc, as after an exec; a change of the user id takes them away."""
+    _call("prctl", _PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def drop_bounding(capability: int) -> None:
+    """Take a capability out of the bounding set; needs CAP_SETPCAP."""
+    _call("prctl", _PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+def clear_ambient() -> None:
+    """Empty the ambient set of capabilities."""
+    _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+
+
+def set_capabilities(effective: int, permitted: int, inheritable: int) -> None:
+    """Set three of the sets of capabilities, as bit masks."""
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    sets = (effective, permitted, inheritable)
+    halves = [mask >> shift & 0xFFFFFFFF for shift in (0, 32) for mask in sets]
+    _call("capset", header, struct.pack("=6I", *halves))
+
+
+def seccomp_filters(pid: int) -> list[bytes]:
+    """The programs of a process's seccomp filters, the latest first.
+
+    Stops the process for some microseconds. Needs root, a caller without a filter of its own, and a kernel with
+    CONFIG_CHECKPOINT_RESTORE.
+    """
+    _call("ptrace", _PTRACE_SEIZE, pid, None, None)
+    try:
+        _call("ptrace", _PTRACE_INTERRUPT, pid, None, None)
+        os.waitpid(pid, _WALL)
+        return list(_read_filters(pid))
+    finally:
+        _call("ptrace", _PTRACE_DETACH, pid, None, None)
+
+
+def _read_filters(pid: int) -> list[bytes]:
+    programs: list[bytes] = []
+    buffer = ctypes.create_string_buffer(_LONGEST_PROGRAM * _INSTRUCTION_BYTES)
+    while True:
+        try:
+            length = _call("ptrace", _PTRACE_SECCOMP_GET_FILTER, pid, len(programs), ctypes.addressof(buffer))
+        except FileNotFoundError:  # no filter with this number
+            return programs
+        programs.append(buffer.raw[: length * _INSTRUCTION_BYTES])
+
+
+def install_filter(program: bytes) -> None:
+    """Add a seccomp filter; needs `forbid_new_privileges` before. It cannot be taken off again."""
+    buffer = ctypes.create_string_buffer(program, len(program))
+    description = _Program(len(program) // _INSTRUCTION_BYTES, ctypes.addressof(buffer))
+    _call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(description), 0, 0)
