@@ -13,8 +13,8 @@ setup: ## install what this machine lacks: Debian packages and .venv
 rootfs: setup ## build or refresh the template; SUITE=, MIRROR=, BASE= choose another base
 	@$(SUDO) env SUITE="$(SUITE)" MIRROR="$(MIRROR)" BASE="$(BASE)" rootfs/build
 
-demo: rootfs ## everything, from nothing to the report of a real ramp
-	@$(SUDO) $(PYTHON) -m experiments run ramp
+demo: rootfs ## everything, from nothing to the report of a real ramp; RUN="--peak 20" changes the load
+	@$(SUDO) $(PYTHON) -m experiments run ramp $(RUN)
 	@$(PYTHON) -m report
 
 report: setup ## make report/report.pdf from results/

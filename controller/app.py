@@ -54,7 +54,7 @@ class Controller:
         )  # spare ones, so that addresses rest between uses
         runtime, queue = settings.apply == "runtime", settings.service.overload == "queue"
         self._balancer = HAProxy(site, slots if runtime else 0, HELD_REQUESTS if queue else 0, self._sample)
-        self._containers = Containers(site, _environment(settings), closing)
+        self._containers = Containers(site, _environment(settings), closing, settings.boot)
         self._host = Host(self._containers, self._balancer, self._requests.await_first_answer, closing)
         self._cpu = CpuUsage()
         self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent)
@@ -80,6 +80,7 @@ class Controller:
     def _prepare(self) -> None:
         prepare_run_dir(self._site)
         prepare_objects_dir(self._site)
+        self._containers.prepare()
         network.create(self._site)
         self._requests.open()
         self._journal.write(
@@ -145,6 +146,7 @@ class Controller:
         log.info("stopping: finishing what is in flight, then removing %d instances", len(self._fleet.instances))
         steps: tuple[Callable[[], object], ...] = (
             self._host.close,
+            self._containers.close,
             self._balancer.stop,
             partial(remove_instances, self._containers),
             self._requests.close,

@@ -62,7 +62,7 @@ class PolicyFile(_Strict):
     instances: Instances = Instances()
     tick_s: float = Field(default=0.5, ge=0.05, le=60)
     apply: Literal["reload", "runtime"] = "reload"
-    boot: Literal["exec"] = "exec"
+    boot: Literal["exec", "zygote"] = "exec"
     service: Service = Service()
     limits: Limit = Limit()
     policy: dict[str, Any]

@@ -26,11 +26,12 @@ MESSAGE_BYTES = 512
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 CGROUPS = Path("/sys/fs/cgroup")
 PATHS = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-# Root, read-only: the zygote runs as root on the files that all instances share. `$1` is the root, `$2` the socket.
-START = (
+# `$1` is the root, `$2` the socket. Read-only, for the zygote runs as root on the files that all instances share.
+SCRIPT = (
     'mount --bind -o ro "$1" "$1" && mount -t tmpfs -o size=64k tmpfs "$1/objects" && '
     'exec unshare --root="$1" --wd=/opt/webapp /usr/bin/python3 -m webapp.zygote "$2"'
 )
+COMMAND = ("unshare", "--mount", "--net", "sh", "-c", SCRIPT, "sh")
 
 
 class ZygoteError(ControllerError):
@@ -63,6 +64,7 @@ class Zygote:
         """
         with self._lock:
             if self._failures >= TRIES:
+                self._stop()
                 raise ZygoteError(f"the zygote failed {TRIES} times in a row")
             self._start_current()
             if not self._ready:
@@ -73,11 +75,16 @@ class Zygote:
 
         Raises ZygoteError; what was forked into the container is then of no use.
         """
+        control = self._control
         try:
-            pid = self._request(first)
-        except (OSError, ZygoteError) as error:
+            pid = self._request(control, first)
+        except ZygoteError:
             self._failures += 1
-            raise error if isinstance(error, ZygoteError) else ZygoteError(f"zygote: {error}") from error
+            raise
+        except OSError as error:
+            self._failures += 1
+            self._replace(control)
+            raise ZygoteError(f"zygote: {error}") from error
         self._failures = 0
         return pid
 
@@ -85,6 +92,13 @@ class Zygote:
         """End the zygote. The instances go on."""
         with self._lock:
             self._stop()
+
+    def _replace(self, broken: socket.socket | None) -> None:
+        """Begin to start another zygote in place of the one with this socket, unless that was done meanwhile."""
+        with self._lock, contextlib.suppress(ZygoteError):
+            if self._control is broken:
+                self._stop()
+                self._start_current()
 
     def _start_current(self) -> None:
         stamp = _stamp(self._template)
@@ -98,11 +112,10 @@ class Zygote:
 
     def _launch(self, stamp: str) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = ["unshare", "--mount", "--net", "sh", "-c", START, "sh"]
         with theirs, self._log_file.open("ab") as messages:
             try:
                 self._process = subprocess.Popen(
-                    [*command, str(self._template / "rootfs"), str(theirs.fileno())],
+                    [*COMMAND, str(self._template / "rootfs"), str(theirs.fileno())],
                     stdin=subprocess.DEVNULL, stdout=messages, stderr=messages, env=self._environment,
                     pass_fds=[theirs.fileno()], start_new_session=True,
                 )  # fmt: skip
@@ -137,15 +150,14 @@ class Zygote:
                 self._process.wait()
         self._process, self._control, self._ready = None, None, False
 
-    def _request(self, first: int) -> int:
+    def _request(self, control: socket.socket | None, first: int) -> int:
+        if control is None:
+            raise ZygoteError("the zygote ended")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             ours.settimeout(FORK_S)
             with theirs, _opened(first) as descriptors:
-                control = self._control
-                if control is None:
-                    raise ZygoteError("the zygote ended")
                 socket.send_fds(control, [b"fork"], [theirs.fileno(), *descriptors])
             return _answer(ours)
 

@@ -32,7 +32,7 @@ def become_like_first() -> None:
     first = status(FIRST)
     if (FIRST / "ns/user").readlink() != (SELF / "ns/user").readlink():
         raise LikenessError("the container has a user namespace of its own")
-    filters = kernel.seccomp_filters(1)
+    filters = kernel.seccomp_filters(1) if first["Seccomp"] != "0" else []
     os.setsid()
     _take_streams()
     _take_surroundings(first)
@@ -43,6 +43,13 @@ def become_like_first() -> None:
     for program in reversed(filters):
         kernel.install_filter(program)
     _compare(first)
+
+
+def check_place() -> None:
+    """Raise LikenessError unless this process is in the control groups of the first one."""
+    own, wanted = ((process / "cgroup").read_text() for process in (SELF, FIRST))
+    if own != wanted:
+        raise LikenessError(f"cgroup is {own!r}, the container has {wanted!r}")
 
 
 def status(process: Path) -> dict[str, str]:

@@ -33,7 +33,7 @@ from flask import Flask
 from webapp import kernel
 from webapp.__main__ import STOP_SIGNALS, stop
 from webapp.app import create_app
-from webapp.likeness import become_like_first
+from webapp.likeness import become_like_first, check_place
 from webapp.server import build_server
 from webapp.settings import Settings
 
@@ -134,6 +134,7 @@ class Zygote:
         if os.read(placed, 1) != b"1":
             return 1  # the process that was to say so has said why not
         os.close(placed)
+        check_place()
         reply.send(b"serving")
         reply.close()
         server.run()

@@ -44,6 +44,9 @@ class Leftovers:
     def present(self) -> list[str]:
         return ["web-1"]
 
+    def close(self) -> None:
+        pass
+
     def stop(self, *_: Any, **__: Any) -> None:
         raise ControllerError("tidebed-web-1 could not be removed within 20 s")
 

@@ -124,9 +124,8 @@ def left_behind() -> list[str]:
     mounts = Path("/proc/self/mounts").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if PREFIX in line]
     found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/lxc.*.{PREFIX}-*")]
-    return found + [
-        f"process {words}" for words in _processes() if f"/run/{PREFIX}" in words or f"{PREFIX}-web" in words
-    ]
+    ours = (f"/run/{PREFIX}", f"{PREFIX}-web", "webapp.zygote")
+    return found + [f"process {words}" for words in _processes() if any(part in words for part in ours)]
 
 
 def _processes() -> list[str]:
