@@ -24,6 +24,7 @@ from controller.journal import FileJournal, NoJournal
 from controller.limits import Limiter
 from controller.live import Host
 from controller.loop import Loop
+from controller.model import Phase
 from controller.ports import ControllerError, Failed, FirstAnswer
 from controller.preflight import check
 from controller.requestlog import RequestLog
@@ -58,7 +59,7 @@ class Controller:
         self._host = Host(self._containers, self._balancer, self._requests.await_first_answer, closing)
         self._cpu = CpuUsage()
         self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent)
-        self._fleet = Fleet(site.service, slots, wanted=bounds.min, standby=bounds.standby)
+        self._fleet = Fleet(site.service, slots, bounds.min, bounds.standby, bounds.victim)
         limiter = Limiter(settings.make_limits())
         self._loop = Loop(self._fleet, settings.make_policy(), limiter, self._sensor, self._host, journal)
         self._dead: set[str] = set()
@@ -180,7 +181,9 @@ class Controller:
             self._sensor.sample()
 
     def _cpu_percent(self) -> float | None:
-        return self._cpu.percent(self._containers.pids(), self._now())
+        serving = {instance.name for instance in self._fleet.within(Phase.IN_SERVICE)}
+        pids = {name: pid for name, pid in self._containers.pids().items() if name in serving}
+        return self._cpu.percent(pids, self._now())
 
     def _saw_first_answer(self, name: str, at_s: float) -> None:
         self._host.events.put(FirstAnswer(name, at_s))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from controller.fleet import Victim
 from controller.limits import Limits
 from controller.policies import POLICIES, Policy
 from controller.ports import ControllerError
@@ -27,11 +28,12 @@ class _Strict(BaseModel):
 
 
 class Instances(_Strict):
-    """Bounds of the fleet: in-service instances, and healthy ones kept ready beside them."""
+    """Bounds of the fleet: in-service instances, and healthy ones kept frozen beside them; and who goes first."""
 
     min: int = Field(default=1, ge=0, le=200)
     max: int = Field(default=20, ge=1, le=200)
     standby: int = Field(default=0, ge=0, le=50)
+    victim: Victim = "least_loaded"
 
     @model_validator(mode="after")
     def _ordered(self) -> "Instances":

@@ -23,7 +23,7 @@ import lxc
 
 from controller.ports import ControllerError
 from controller.site import Site, mac
-from controller.usage import cpu_file
+from controller.usage import cpu_file, set_frozen
 from controller.zygote import Zygote, ZygoteError
 
 log = logging.getLogger("controller")
@@ -76,6 +76,7 @@ class Containers:
         self._closing = closing  # ends every wait for a boot
         self._path = lxc_path()
         self._dir = site.run_dir / "instances"
+        self._frozen: set[str] = set()
         self._pidfds: dict[str, tuple[int, int]] = {}  # instance → its application: pid, and a pidfd
         template, words = self._path / site.template, site.run_dir / "zygote.log"
         self._zygote = Zygote(template, environment, words) if boot == "zygote" else None
@@ -139,6 +140,7 @@ class Containers:
         """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
         if name not in self._pidfds:
             self._watch(name, application(self._first(name)))
+            set_frozen(self._pidfds[name][0], frozen=False)  # an earlier controller may have frozen it
         address, reached = self._site.address(slot), None
         deadline = time.monotonic() + BOOT_S
         while time.monotonic() < deadline and not self._closing.is_set():
@@ -164,9 +166,23 @@ class Containers:
         finally:
             connection.close()
 
+    def freeze(self, name: str) -> None:
+        """Let a healthy instance use no CPU. Raises OSError."""
+        self._frozen.add(name)
+        set_frozen(self._pidfds[name][0], frozen=True)
+
+    def thaw(self, name: str) -> None:
+        """Let a frozen instance go on; does nothing with any other. Raises OSError."""
+        if name in self._frozen:
+            set_frozen(self._pidfds[name][0], frozen=False)
+            self._frozen.discard(name)
+
     def stop(self, name: str) -> None:
         """Kill and remove an instance, and all that belonged to it. Raises ControllerError where something stays."""
         container = self._site.container(name)
+        with contextlib.suppress(OSError):  # a frozen process cannot die; an earlier controller may have frozen it
+            set_frozen(lxc.Container(container).init_pid, frozen=False)
+        self._frozen.discard(name)
         self._forget(name)
         if lxc.Container(container).running:
             _run(["lxc-stop", "-n", container, "-k"], STOP_S)

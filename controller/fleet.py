@@ -1,9 +1,9 @@
 """The instances' state machine: pure bookkeeping that says what should be done next.
 
-    BOOTING ──healthy──▶ STANDBY ──in the balancer──▶ IN_SERVICE
-       │                    ╲                            │ too many
-       │ failed              ╲ died                      ▼
-       └────────▶ FAILED ◀────╲─────── died ───────── DRAINING ──idle, out of the balancer──▶ STOPPING ──▶ gone
+    BOOTING ──healthy──▶ STANDBY ──in the balancer──▶ IN_SERVICE ◀─┐
+       │                    ╲                            │ too many │ load came back
+       │ failed              ╲ died                      ▼          │
+       └────────▶ FAILED ◀────╲─────── died ───────── DRAINING ─────┘──idle, out of the balancer──▶ STOPPING ──▶ gone
                     └──────────────────out of the balancer──────────────────────────────────────▲
 
 `plan` compares what is wanted with what there is and returns actions; events tell what became of them. An instance
@@ -14,10 +14,12 @@ balancer has forgotten it.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from controller.model import Counts, Instance, Phase
 
 BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
+Victim = Literal["least_loaded", "newest", "oldest"]
 APPLY_RETRY_S = 1.0
 STOP_RETRY_S = 5.0
 YOUNG_S = 10.0  # an instance that dies so soon after it was ordered counts as a failed boot
@@ -55,22 +57,40 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class Return:
+    """A draining instance takes traffic again."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Let the healthy instance use no CPU until it becomes a member."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Stop and remove the instance."""
 
     name: str
 
 
-Action = Clone | Apply | Drain | Stop
+Action = Clone | Apply | Drain | Return | Freeze | Stop
 
 
 class Fleet:
-    """All instances. `prefix` begins every instance's name, `slots` is how many addresses there are."""
+    """All instances. `prefix` begins every instance's name, `slots` is how many addresses there are, `victim` says
+    which instance goes first: least_loaded, newest or oldest."""
 
-    def __init__(self, prefix: str, slots: int, wanted: int, standby: int = 0) -> None:
+    def __init__(self, prefix: str, slots: int, wanted: int, standby: int = 0, victim: Victim = "least_loaded") -> None:
         self.instances: dict[str, Instance] = {}
         self.wanted = wanted
         self.standby = standby
+        self.decided_s = 0.0  # when `wanted` was last changed
+        self.loads: Mapping[str, int] = {}  # requests in flight by instance, as last seen
+        self._victim = victim
         self._prefix = prefix
         self._slots = slots
         self._next_slot = 1
@@ -96,15 +116,40 @@ class Fleet:
 
     def plan(self, now_s: float) -> list[Action]:
         """The actions that bring the fleet nearer to what is wanted; empty when it is there or on its way."""
-        return [*self._drains(now_s), *self._clones(now_s), *self._apply(now_s), *self._stops(now_s)]
+        steps = (self._returns, self._drains, self._clones, self._apply, self._stops, self._freezes)
+        return [action for step in steps for action in step(now_s)]
+
+    def _returns(self, now_s: float) -> list[Action]:
+        """Load came back: an instance that still drains is quicker than a new one. The last to drain returns first."""
+        lacking = max(0, self.wanted - len(self.within(Phase.IN_SERVICE)))
+        draining = sorted((i for i in self.within(Phase.DRAINING) if not i.idle), key=lambda i: -i.since_s)
+        for instance in draining[:lacking]:
+            self._enter(instance.name, Phase.IN_SERVICE, now_s)
+        return [Return(instance.name) for instance in draining[:lacking]]
 
     def _drains(self, now_s: float) -> list[Action]:
-        """Too many in service: the youngest go first, so that long-lived instances stay warm."""
         serving = self.within(Phase.IN_SERVICE)
-        victims = serving[self.wanted :][::-1]
+        victims = sorted(serving, key=self._reluctance)[: max(0, len(serving) - self.wanted)]
         for victim in victims:
             self._enter(victim.name, Phase.DRAINING, now_s)
         return [Drain(victim.name) for victim in victims]
+
+    def _reluctance(self, instance: Instance) -> tuple[float, ...]:
+        """The instance with the least goes first. Among equally loaded ones that is the newest."""
+        newest_first = (-instance.ordered_s, -instance.slot)
+        if self._victim == "oldest":
+            return (instance.ordered_s, instance.slot)
+        return newest_first if self._victim == "newest" else (self.loads.get(instance.name, 0), *newest_first)
+
+    def _freezes(self, now_s: float) -> list[Action]:
+        """Those on standby that are not wanted now; never beside an apply, which may just be promoting one of them."""
+        if self._applying or self._apply_from_s is not None:
+            return []
+        spare = self.within(Phase.STANDBY)[max(0, self.wanted - len(self.within(Phase.IN_SERVICE))) :]
+        fresh = [instance for instance in spare if not instance.frozen]
+        for instance in fresh:
+            self._enter(instance.name, Phase.STANDBY, now_s, frozen=True)
+        return [Freeze(instance.name) for instance in fresh]
 
     def _clones(self, now_s: float) -> list[Action]:
         if now_s < self._retry_s:
@@ -174,12 +219,19 @@ class Fleet:
             self._enter(name, Phase.STANDBY, now_s, timings_ms=dict(timings_ms))
 
     def applied(self, members: Iterable[Member], now_s: float) -> list[Instance]:
-        """The balancer serves these members now; returns the instances that entered service by it."""
+        """The balancer serves these members now; returns the instances that entered service by it, as they were on
+        standby. One that was promoted from the pool counts as ordered when it was decided on."""
         self._applied, self._applying, self._apply_from_s = frozenset(members), False, None
-        entered = [m.name for m in self._applied if not m.draining and self._is(m.name, Phase.STANDBY)]
-        for name in entered:
-            self._enter(name, Phase.IN_SERVICE, now_s)
-        return [self.instances[name] for name in entered]
+        names = [m.name for m in self._applied if not m.draining and self._is(m.name, Phase.STANDBY)]
+        entered = [self._dated(self.instances[name]) for name in names]
+        for instance in entered:
+            self.instances[instance.name] = replace(instance, phase=Phase.IN_SERVICE, since_s=now_s, frozen=False)
+        return entered
+
+    def _dated(self, instance: Instance) -> Instance:
+        if not instance.frozen:
+            return instance
+        return replace(instance, ordered_s=self.decided_s, since_s=self.decided_s, timings_ms={})
 
     def apply_failed(self, now_s: float) -> None:
         """The balancer still serves what it served; try again after a pause."""

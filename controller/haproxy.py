@@ -196,11 +196,25 @@ class HAProxy:
             answer = self._ask_admin(command)
             if answer.strip():
                 raise BalancerError(f"HAProxy would not drain {name}: {answer.strip()}")
-            if self._served is not None:
-                self._served = [replace(s, disabled=True) if s.name == name else s for s in self._served]
-                self._write(render(self._site, self._served, self._held_requests))
+            self._note(name, disabled=True)
             for pid in self._processes().old_pids:
                 self._ask_master(f"@!{pid} {command}")  # one that ended meanwhile has nothing to drain
+
+    def undrain(self, name: str) -> None:
+        """The current worker gives the server requests again; old ones, which end soon, do not. Raises
+        BalancerError."""
+        with self._lock:
+            self._draining -= {name}
+            answer = self._ask_admin(f"set server {self._site.service}/{name} state ready").strip()
+            if answer:
+                raise BalancerError(f"HAProxy would not take {name} back: {answer}")
+            self._note(name, disabled=False)
+
+    def _note(self, name: str, disabled: bool) -> None:
+        """Keep the file true after a server was set by itself."""
+        if self._served is not None:
+            self._served = [replace(s, disabled=disabled) if s.name == name else s for s in self._served]
+            self._write(render(self._site, self._served, self._held_requests))
 
     def in_flight(self, name: str) -> int:
         """Requests that the server has in any worker."""

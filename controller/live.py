@@ -10,7 +10,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from controller.containers import Containers
-from controller.fleet import Action, Apply, Clone, Drain, Stop
+from controller.fleet import Action, Apply, Clone, Drain, Freeze, Return, Stop
 from controller.haproxy import HAProxy
 from controller.ports import Applied, ApplyFailed, Booted, ControllerError, Drained, Event, Failed, StopFailed, Stopped
 
@@ -33,6 +33,7 @@ class Host:
         self._balancer = balancer
         self._await_first_answer = await_first_answer
         self._closing = closing
+        self._drain_orders: dict[str, object] = {}  # the newest order to drain each instance; older ones are void
         self._boots = ThreadPoolExecutor(PARALLEL_BOOTS, "boot")
         self._balancing = ThreadPoolExecutor(1, "balancer")
         self._drains = ThreadPoolExecutor(16, "drain")
@@ -46,8 +47,15 @@ class Host:
                 case Apply():
                     self._balancing.submit(self._report, partial(self._apply, action), ApplyFailed)
                 case Drain(name):
-                    self._drains.submit(self._report, partial(self._drain, name), partial(Drained, name))
+                    order = self._drain_orders[name] = object()
+                    self._drains.submit(self._report, partial(self._drain, name, order), partial(Drained, name))
+                case Return(name):
+                    self._drain_orders.pop(name, None)
+                    self._balancing.submit(self._report, partial(self._return, name), ApplyFailed)
+                case Freeze(name):
+                    self._balancing.submit(self._report, partial(self._freeze, name), partial(Failed, name))
                 case Stop(name):
+                    self._drain_orders.pop(name, None)
                     self._stops.submit(self._report, partial(self._stop, name), partial(StopFailed, name))
 
     def adopt(self, name: str, slot: int) -> None:
@@ -60,7 +68,7 @@ class Host:
         for pool in (self._boots, self._balancing, self._drains, self._stops):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _report(self, job: Callable[[], Event], failure: Callable[[str], Event]) -> None:
+    def _report(self, job: Callable[[], Event | None], failure: Callable[[str], Event]) -> None:
         """Whatever happens to a job, the loop hears of it."""
         try:
             event = job()
@@ -78,18 +86,31 @@ class Host:
         self._containers.await_health(name, slot)
         return Booted(name)
 
+    def _return(self, name: str) -> None:
+        self._balancer.undrain(name)
+
+    def _freeze(self, name: str) -> None:
+        self._containers.freeze(name)
+
     def _apply(self, action: Apply) -> Event:
         started = time.monotonic()
+        for member in action.members:
+            self._containers.thaw(member.name)
         how = self._balancer.apply(action.members)
         return Applied(action, 1000 * (time.monotonic() - started), how)
 
-    def _drain(self, name: str) -> Event:
+    def _drain(self, name: str, order: object) -> Event | None:
+        """None where the order was called back: the instance serves again, or is gone."""
         deadline, refusal = time.monotonic() + DRAIN_S, ""
+        if self._drain_orders.get(name) is not order:
+            return None
         try:
             self._balancer.drain(name)
         except ControllerError as error:
             refusal = str(error)
         while time.monotonic() < deadline and not self._closing.is_set():
+            if self._drain_orders.get(name) is not order:
+                return None
             with contextlib.suppress(ControllerError, OSError, ValueError):  # no answer is not "none in flight"
                 if self._balancer.in_flight(name) == 0:
                     return Drained(name, refusal)

@@ -7,7 +7,7 @@ in virtual time and in tests.
 import logging
 from dataclasses import asdict
 
-from controller.fleet import Apply, Clone, Drain, Fleet, Member, Stop
+from controller.fleet import Apply, Clone, Drain, Fleet, Member, Return, Stop
 from controller.limits import Limiter
 from controller.model import Decision, Instance, Observation
 from controller.policies import Policy
@@ -48,8 +48,9 @@ class Loop:
         decision = self._limiter.apply(self._policy.decide(observation), observation)
         sentence = describe(observation, decision)
         if decision.wanted != self.fleet.wanted:
-            was, self.fleet.wanted = self.fleet.wanted, decision.wanted
+            was, self.fleet.wanted, self.fleet.decided_s = self.fleet.wanted, decision.wanted, now_s
             self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
+        self.fleet.loads = observation.loads
         if observation.missing:
             self.fleet.reapply(now_s)
         self._journal.write(now_s, "tick", **_tick_fields(observation), wanted=decision.wanted, sentence=sentence)
@@ -86,12 +87,11 @@ class Loop:
         self._act(now_s)
 
     def _applied(self, members: tuple[Member, ...], took_ms: float, how: str, now_s: float) -> None:
-        before = dict(self.fleet.instances)
         entered = self.fleet.applied(members, now_s)
         event = "reload" if how == "reload" else "apply"
         self._journal.write(now_s, event, ok=True, how=how, took_ms=round(took_ms, 1), members=len(members))
         for instance in entered:
-            self._journal_phase(now_s, instance.name, **_breakdown(before[instance.name], now_s))
+            self._journal_phase(now_s, instance.name, **_breakdown(instance, now_s))
 
     def _first_answer(self, name: str, at_s: float, now_s: float) -> None:
         instance = self.fleet.instances.get(name)
@@ -102,7 +102,7 @@ class Loop:
     def _act(self, now_s: float) -> None:
         actions = self.fleet.plan(now_s)
         for action in actions:
-            if isinstance(action, Clone | Drain | Stop):
+            if isinstance(action, Clone | Drain | Return | Stop):
                 self._journal_phase(now_s, action.name)
         if actions:
             self._actuator.act(actions)
@@ -155,7 +155,9 @@ def _seen(observation: Observation) -> str:
 
 
 def _tick_fields(observation: Observation) -> dict[str, object]:
-    fields = {name: _rounded(value) for name, value in asdict(observation).items() if name not in ("t_s", "counts")}
+    fields = {
+        name: _rounded(value) for name, value in asdict(observation).items() if name not in ("t_s", "counts", "loads")
+    }
     counts = asdict(observation.counts)
     counts.pop("wanted")
     return {**fields, **counts}

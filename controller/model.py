@@ -30,6 +30,7 @@ class Instance:
     ordered_s: float
     since_s: float
     idle: bool = False  # DRAINING and nothing is in flight any more
+    frozen: bool = False  # on STANDBY: uses no CPU until it is promoted
     stop_from_s: float = 0.0  # a stop that failed is tried again from then on
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
@@ -66,6 +67,7 @@ class Observation:
     latency_ms_p95: float | None = None
     latency_ms_p99: float | None = None
     cpu_percent: float | None = None
+    loads: Mapping[str, int] = field(default_factory=dict)  # requests in flight by instance
     missing: str = ""  # why there are no statistics, empty when there are
 
     @property

@@ -48,7 +48,7 @@ class HostSensor:
             served_rps=rates["served"], rejected_rps=rates["rejected"], failed_rps=rates["failed"],
             queue_requests=statistics.queue_requests, in_flight_requests=statistics.in_flight_requests,
             latency_ms_p50=percentile(latencies, 0.50), latency_ms_p95=percentile(latencies, 0.95),
-            latency_ms_p99=percentile(latencies, 0.99), cpu_percent=self._cpu_percent(),
+            latency_ms_p99=percentile(latencies, 0.99), cpu_percent=self._cpu_percent(), loads=statistics.servers,
         )  # fmt: skip
 
     def _read(self) -> Statistics:

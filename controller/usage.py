@@ -1,4 +1,4 @@
-"""The CPU that instances use, from their cgroups (v1 and v2)."""
+"""What control groups (v1 and v2) tell of an instance, the CPU it uses, and do to it: freeze and thaw."""
 
 import contextlib
 from collections.abc import Mapping
@@ -7,19 +7,31 @@ from pathlib import Path
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def cpu_file(pid: int) -> Path:
-    """The file that tells the CPU time of the cgroup a process is in. Raises OSError when the process is gone.
+def control_file(pid: int, controller: str, v1_name: str, v2_name: str) -> Path:
+    """A file of the cgroup that a process is in. Raises OSError when the process is gone, or there is no such file.
 
     It is read from the process, never computed from the container's name: LXC appends a number when a stale cgroup
     of that name exists.
     """
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
-        if "cpuacct" in controllers.split(","):
-            return CGROUPS / "cpuacct" / path.lstrip("/") / "cpuacct.usage"
+        if controller in controllers.split(","):
+            return CGROUPS / controller / path.lstrip("/") / v1_name
         if not controllers and (CGROUPS / "cgroup.controllers").exists():
-            return CGROUPS / path.lstrip("/") / "cpu.stat"
-    raise OSError(f"no CPU accounting for process {pid}")
+            return CGROUPS / path.lstrip("/") / v2_name
+    raise OSError(f"no control group with {controller} for process {pid}")
+
+
+def cpu_file(pid: int) -> Path:
+    """The file that tells the CPU time of the process's cgroup. Raises OSError."""
+    return control_file(pid, "cpuacct", "cpuacct.usage", "cpu.stat")
+
+
+def set_frozen(pid: int, frozen: bool) -> None:
+    """Freeze or thaw all processes of the cgroup a process is in. LXC itself does not know of it. Raises OSError."""
+    path = control_file(pid, "freezer", "freezer.state", "cgroup.freeze")
+    words = ("FROZEN", "THAWED") if path.name == "freezer.state" else ("1", "0")
+    path.write_text(words[0] if frozen else words[1])
 
 
 def cpu_s(path: Path) -> float:

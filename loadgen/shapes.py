@@ -133,3 +133,13 @@ def ramp(low_rps: float, peak_rps: float, duration_s: float, hold_s: float = 0.0
         raise ValueError(f"the hold of {hold_s} s must be between 0 s and the whole {duration_s} s")
     up_s = (duration_s - hold_s) / 2
     return PiecewiseLinear(((0.0, low_rps), (up_s, peak_rps), (up_s + hold_s, peak_rps), (duration_s, low_rps)))
+
+
+def step(low_rps: float, high_rps: float, before_s: float, duration_s: float) -> PiecewiseLinear:
+    """`low_rps` for `before_s` seconds, then `high_rps`; `duration_s` seconds in all.
+
+    Raises ValueError when the time before the step is longer than the whole.
+    """
+    if not 0 <= before_s <= duration_s:
+        raise ValueError(f"the {before_s} s before the step must be between 0 s and the whole {duration_s} s")
+    return PiecewiseLinear(((0.0, low_rps), (before_s, low_rps), (before_s, high_rps), (duration_s, high_rps)))

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from controller.containers import BootError, Containers
-from controller.fleet import Action, Apply, Clone, Drain, Member, Stop
+from controller.fleet import Action, Apply, Clone, Drain, Member, Return, Stop
 from controller.haproxy import BalancerError, HAProxy
 from controller.live import Host
 from controller.ports import Applied, ApplyFailed, Booted, Drained, Event, Failed, Stopped
@@ -20,6 +20,7 @@ class Played:
         self.refusal: Exception | None = None
         self.answers: list[int | Exception] = [0]
         self.asked = 0
+        self.thawed: list[str] = []
 
     def boot(self, *_: Any) -> dict[str, float]:
         return {"clone": 1.0, **self.refuse()}
@@ -29,6 +30,12 @@ class Played:
 
     def drain(self, *_: Any) -> None:
         self.refuse()
+
+    def undrain(self, *_: Any) -> None:
+        self.refuse()
+
+    def thaw(self, name: str) -> None:
+        self.thawed.append(name)
 
     def stop(self, *_: Any) -> None:
         self.refuse()
@@ -132,3 +139,15 @@ def test_drain_that_fails_still_waits_for_what_is_in_flight(host: Host, played: 
     played.refusal, played.answers = BalancerError("HAProxy's master does not answer"), [3, 0]
     become(host, Drain("web-1"))
     assert played.asked == 2
+
+
+def test_members_are_thawed_before_they_get_traffic(host: Host, played: Played) -> None:
+    become(host, Apply((Member("web-1", 1), Member("web-2", 2))))
+    assert played.thawed == ["web-1", "web-2"]
+
+
+def test_drain_that_was_called_back_reports_nothing(host: Host, played: Played) -> None:
+    played.answers = [1]
+    host.act([Drain("web-1"), Return("web-1")])
+    host.close()
+    assert host.events.empty() or host.events.get_nowait() is None

@@ -16,7 +16,7 @@ from controller import network, zygote
 from controller.app import prepare_objects_dir, remove_instances, remove_run_dir
 from controller.containers import Containers
 from controller.site import Site
-from tests.host.testbed import Policy, Testbed, answers, clean_host, left_behind, policy, running, until
+from tests.host.testbed import clean_host, left_behind, until
 from webapp import kernel
 
 ENVIRONMENT = {"RATE_LIMIT_RPS": "10"}
@@ -237,34 +237,3 @@ def test_next_controller_watches_the_application(site: Site, fast: Containers) -
     until(lambda: following.died() == {"web-9"}, 2)
     following.stop("web-9")
     fast.stop("web-9")
-
-
-def fast_policy(minimum: int) -> Policy:
-    return policy(minimum=minimum, boot="zygote")
-
-
-def zygotes() -> set[int]:
-    """All processes that a zygote is or has forked."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        if b"webapp.zygote" in path.read_bytes():
-            found.add(int(path.parent.name))
-    return found
-
-
-def test_instances_outlive_controller_and_zygote_and_are_adopted(site: Site, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    clean_host()
-    with running(tmp_path / "one", fast_policy(2), instances=2) as testbed:
-        assert len(zygotes()) == 3
-        testbed.kill()
-        until(lambda: len(zygotes()) == 2, 5, "the zygote ends with the controller")
-        before = zygotes()
-        assert answers(f"http://{site.address(1)}:8000/healthz")
-        following = Testbed(tmp_path / "one", fast_policy(2)).start().await_service(2)
-        assert before < zygotes()
-        started = time.monotonic()
-        assert following.stop() == 0
-        assert time.monotonic() - started < 10
-    assert left_behind() == []
-    assert zygotes() == set()

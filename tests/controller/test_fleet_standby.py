@@ -1,0 +1,77 @@
+"""The pool of frozen instances, the return of draining ones, and who has to go."""
+
+import pytest
+
+from controller.fleet import Apply, Drain, Fleet, Freeze, Return, Victim
+from controller.model import Phase
+from tests.controller.fleets import fleet, kinds, phases, serving, settle
+
+
+def test_pool_is_booted_frozen_and_kept_out_of_traffic() -> None:
+    made = fleet(1, standby=2)
+    assert kinds(settle(made)).count("Freeze") == 2
+    counts = made.counts()
+    assert (counts.in_service, counts.standby) == (1, 2)
+    assert len(made.members()) == 1
+
+
+def test_promotion_takes_the_oldest_of_the_pool_and_refills_it() -> None:
+    made = serving(1, standby=1)
+    made.wanted = 2
+    planned = made.plan(9.0)
+    assert kinds(planned) == ["Clone", "Apply"]
+    (apply,) = (action for action in planned if isinstance(action, Apply))
+    assert {member.name for member in apply.members} == {"web-1", "web-2"}
+
+
+def test_promoted_instance_counts_as_ordered_when_it_was_decided_on() -> None:
+    made = serving(1, standby=1)
+    made.wanted, made.decided_s = 2, 9.0
+    made.plan(9.0)
+    (entered,) = made.applied(made.members(), 9.02)
+    assert (entered.ordered_s, entered.since_s, dict(entered.timings_ms)) == (9.0, 9.0, {})
+    assert not made.instances[entered.name].frozen
+
+
+def test_nothing_is_frozen_while_it_may_be_just_promoted() -> None:
+    made = serving(2)
+    made.standby = 1
+    made.plan(1)
+    made.wanted = 3
+    made.booted("web-3", 2, {})
+    assert kinds(made.plan(2)) == ["Clone", "Apply"]
+    made.wanted = 2
+    assert not [action for action in made.plan(3) if isinstance(action, Freeze)]
+
+
+def test_draining_instance_returns_when_load_comes_back() -> None:
+    made = serving(3)
+    made.wanted = 2
+    assert made.plan(1) == [Drain("web-3")]
+    made.wanted = 3
+    assert made.plan(2) == [Return("web-3")]
+    assert phases(made)["web-3"] == "IN_SERVICE"
+    made.drained("web-3", 3)
+    assert made.plan(3) == []
+
+
+def test_instance_that_is_idle_already_does_not_return() -> None:
+    made = serving(2)
+    made.wanted = 1
+    made.plan(1)
+    made.drained("web-2", 1)
+    made.plan(1)
+    made.wanted = 2
+    assert "Return" not in kinds(made.plan(2))
+
+
+@pytest.mark.parametrize(("victim", "first"), [("newest", "web-3"), ("oldest", "web-1"), ("least_loaded", "web-2")])
+def test_victim_is_the_one_that_the_policy_file_names(victim: Victim, first: str) -> None:
+    made = Fleet("web", 20, 3, victim=victim)
+    for now_s, name in ((0, "web-1"), (1, "web-2"), (2, "web-3")):
+        made.adopt(name, int(name[-1]), now_s, serving=True)
+    settle(made)
+    made.loads = {"web-1": 2, "web-2": 1, "web-3": 4}
+    made.wanted = 2
+    assert made.plan(5)[0] == Drain(first)
+    assert made.instances[first].phase is Phase.DRAINING
