@@ -58,7 +58,8 @@ class Controller:
         self._containers = Containers(site, _environment(settings), closing, settings.boot)
         self._host = Host(self._containers, self._balancer, self._requests.await_first_answer, closing)
         self._cpu = CpuUsage()
-        self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent)
+        window_s = settings.rate_window_s
+        self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent, window_s)
         self._fleet = Fleet(site.service, slots, bounds.min, bounds.standby, bounds.victim)
         limiter = Limiter(settings.make_limits())
         self._loop = Loop(self._fleet, settings.make_policy(), limiter, self._sensor, self._host, journal)

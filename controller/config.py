@@ -63,6 +63,7 @@ class PolicyFile(_Strict):
 
     instances: Instances = Instances()
     tick_s: float = Field(default=0.5, ge=0.05, le=60)
+    rate_window_s: float = Field(default=1.0, ge=0.1, le=60)
     apply: Literal["reload", "runtime"] = "reload"
     boot: Literal["exec", "zygote"] = "exec"
     service: Service = Service()

@@ -23,8 +23,8 @@ import lxc
 
 from controller.ports import ControllerError
 from controller.site import Site, mac
-from controller.usage import cpu_file, set_frozen
-from controller.zygote import Zygote, ZygoteError
+from controller.usage import set_frozen
+from controller.zygote import PAUSE, Zygote, ZygoteError, application
 
 log = logging.getLogger("controller")
 
@@ -33,7 +33,6 @@ BOOT_S = 60.0
 STOP_S = 20.0
 POLL_S = 0.003
 HEALTH_S = 2.0  # the longest that an answer to the health check may take
-PAUSE = "/bin/sleep infinity"
 
 
 class BootError(ControllerError):
@@ -254,19 +253,6 @@ class Containers:
     def pids(self) -> dict[str, int]:
         """The application of each watched instance."""
         return {name: pid for name, (pid, _) in list(self._pidfds.items())}
-
-
-def application(first: int) -> int:
-    """The application's pid, by that of its container's first process: that one, or what it lets run beside itself.
-
-    Raises BootError where the first process pauses and nothing else is there, OSError when it is gone.
-    """
-    if Path(f"/proc/{first}/cmdline").read_bytes().split(b"\0")[:-1] != PAUSE.encode().split():
-        return first
-    others = set(map(int, (cpu_file(first).parent / "cgroup.procs").read_text().split())) - {first}
-    if not others:
-        raise BootError("its application ended")
-    return max(others)
 
 
 def _knock(address: str, port: int) -> bool | None:

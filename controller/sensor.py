@@ -10,12 +10,14 @@ from controller.requestlog import Request, RequestLog
 from controller.statistics import Statistics
 from controller.window import Counter, percentile
 
-RATE_WINDOW_S = 1.0  # rates are means over this long; a shorter one turns single arrivals into noise
 LATENCY_WINDOW_S = 5.0  # enough requests for a percentile even at a low rate
 
 
 class HostSensor:
-    """The live sensor. `cpu_percent` gives the instances' mean CPU use, None where it is not known."""
+    """The live sensor. `cpu_percent` gives the instances' mean CPU use, None where it is not known.
+
+    Rates are means over `rate_window_s`: a short window reacts soon, but turns single arrivals into noise.
+    """
 
     def __init__(
         self,
@@ -23,12 +25,14 @@ class HostSensor:
         requests: RequestLog,
         clock: Callable[[], float],
         cpu_percent: Callable[[], float | None],
+        rate_window_s: float,
     ) -> None:
         self._balancer = balancer
         self._requests = requests
         self._clock = clock
         self._cpu_percent = cpu_percent
-        self._offered = Counter(RATE_WINDOW_S)
+        self._rate_window_s = rate_window_s
+        self._offered = Counter(rate_window_s)
         self._lock = threading.Lock()
 
     def sample(self) -> None:
@@ -40,8 +44,8 @@ class HostSensor:
             statistics = self._read()
         except (OSError, ValueError) as error:
             return Observation(t_s=now_s, counts=counts, missing=f"no statistics from HAProxy ({error})")
-        recent = self._requests.since(now_s - LATENCY_WINDOW_S)
-        rates = outcome_rates(recent, now_s)
+        recent = self._requests.since(now_s - max(LATENCY_WINDOW_S, self._rate_window_s))
+        rates = outcome_rates(recent, now_s, self._rate_window_s)
         latencies = sorted(request.total_ms for request in recent if request.outcome == "served")
         return Observation(
             t_s=now_s, counts=counts, offered_rps=self._offered.rate(),
@@ -58,7 +62,7 @@ class HostSensor:
             return statistics
 
 
-def outcome_rates(requests: Iterable[Request], now_s: float) -> dict[str, float]:
-    """Requests per second by outcome over the last rate window."""
-    tally = Tally(request.outcome for request in requests if request.at_s > now_s - RATE_WINDOW_S)
-    return {outcome: tally[outcome] / RATE_WINDOW_S for outcome in ("served", "rejected", "failed")}
+def outcome_rates(requests: Iterable[Request], now_s: float, window_s: float) -> dict[str, float]:
+    """Requests per second by outcome over the last `window_s` seconds."""
+    tally = Tally(request.outcome for request in requests if request.at_s > now_s - window_s)
+    return {outcome: tally[outcome] / window_s for outcome in ("served", "rejected", "failed")}

@@ -5,7 +5,6 @@ with an empty network namespace, and ends with this process, for whatever reason
 """
 
 import contextlib
-import logging
 import os
 import socket
 import struct
@@ -15,8 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from controller.ports import ControllerError
-
-log = logging.getLogger("controller")
+from controller.usage import cpu_file
 
 START_S = 10.0  # the longest that a zygote may take to load the application, then to fork an instance that listens
 FORK_S = 3.0
@@ -25,6 +23,7 @@ TRIES = 3  # boots that fail one after the other, until this host is taken for o
 MESSAGE_BYTES = 512
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 CGROUPS = Path("/sys/fs/cgroup")
+PAUSE = "/bin/sleep infinity"  # the first process of a container that an instance is forked into
 PATHS = {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
 # `$1` is the root, `$2` the socket. Read-only, for the zygote runs as root on the files that all instances share.
 SCRIPT = (
@@ -186,6 +185,19 @@ def cgroups(pid: int) -> list[Path]:
         if (CGROUPS / name).is_dir():
             folders.append(CGROUPS / name / path.lstrip("/"))
     return folders
+
+
+def application(first: int) -> int:
+    """The application's pid, by that of its container's first process: that one, or what it lets run beside itself.
+
+    Raises ZygoteError where the first process pauses and nothing else is there, OSError when it is gone.
+    """
+    if Path(f"/proc/{first}/cmdline").read_bytes().split(b"\0")[:-1] != PAUSE.encode().split():
+        return first
+    others = set(map(int, (cpu_file(first).parent / "cgroup.procs").read_text().split())) - {first}
+    if not others:
+        raise ZygoteError("its application ended")
+    return max(others)
 
 
 def _answer(reply: socket.socket) -> int:

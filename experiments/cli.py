@@ -17,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     what = "Run a scenario on real containers; needs root. What is left lies in results/<run-id>/."
     run = commands.add_parser("run", help="run a scenario", description=what)
     run.add_argument("scenario", help=f"one of: {', '.join(names())}")
+    run.add_argument("--policy", metavar="FILE", help="instead of the scenario's policy file")
     run.add_argument("--low", type=float, dest="low_rps", metavar="RPS", help="instead of the scenario's low rate")
     run.add_argument("--peak", type=float, dest="peak_rps", metavar="RPS", help="instead of the scenario's peak rate")
     run.add_argument(
@@ -57,7 +58,12 @@ def _run(options: argparse.Namespace) -> int:
     overrides = {
         name: value for name in ("low_rps", "peak_rps", "duration_s") if (value := getattr(options, name)) is not None
     }
-    run = Run(options.scenario, load_scenario(options.scenario, overrides), options.results)
+    scenario = load_scenario(options.scenario, overrides)
+    if options.policy is not None:
+        if not Path(options.policy).is_file():
+            raise ScenarioError(f"--policy {options.policy}: there is no such file")
+        scenario = scenario.model_copy(update={"policy": options.policy})
+    run = Run(options.scenario, scenario, options.results)
     figures = run.execute()
     say(describe(figures))
     say(f"everything about this run lies in {run.folder}")

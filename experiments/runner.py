@@ -87,19 +87,19 @@ class Run:
                 self._watch(locust, up)
             time.sleep(self.scenario.settle_s)
         if up.returncode != 0:
-            raise RunError(f"the controller ended with {up.returncode}: {_tail(self.folder / 'controller.log')}")
+            raise RunError(f"the controller ended with {up.returncode}: {tail(self.folder / 'controller.log')}")
         if locust.returncode != 0:
-            raise RunError(f"Locust ended with {locust.returncode}: {_tail(self.folder / 'locust.log')}")
+            raise RunError(f"Locust ended with {locust.returncode}: {tail(self.folder / 'locust.log')}")
 
     def _await_ready(self, controller: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
             if controller.poll() is not None:
-                raise RunError(f"the controller did not start: {_tail(self.folder / 'controller.log')}")
+                raise RunError(f"the controller did not start: {tail(self.folder / 'controller.log')}")
             with contextlib.suppress(requests.RequestException):
                 if requests.get(f"http://{self.entry}/healthz", timeout=1).status_code == 200:
                     return
-            time.sleep(0.1)
+            time.sleep(0.5)
         raise RunError(f"no answer from http://{self.entry}/healthz within {READY_S:g} s")
 
     def _watch(self, locust: subprocess.Popen[bytes], controller: subprocess.Popen[bytes]) -> None:
@@ -111,7 +111,7 @@ class Run:
                 locust.wait(PROGRESS_S)
             elapsed_s = time.monotonic() - started
             if controller.poll() is not None:
-                raise RunError(f"the controller ended during the run: {_tail(self.folder / 'controller.log')}")
+                raise RunError(f"the controller ended during the run: {tail(self.folder / 'controller.log')}")
             if elapsed_s > limit_s:
                 raise RunError(f"Locust did not end within {limit_s:.0f} s")
             say(f"{elapsed_s:4.0f} s  {_last_sentence(self.folder / 'journal.jsonl')}")
@@ -126,7 +126,7 @@ class Run:
             try:
                 yield process
             finally:
-                _end(process)
+                end(process)
 
     def _collect(self) -> dict[str, Any]:
         events = summary.read_journal(self.folder / "journal.jsonl")
@@ -155,7 +155,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM, then patience: the controller removes all that it made."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
@@ -167,7 +167,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             print(f"{process.args!r} had to be killed; 'make clean-host' removes what it left", file=sys.stderr)
 
 
-def _tail(path: Path) -> str:
+def tail(path: Path) -> str:
     lines = path.read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it wrote nothing"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from typing import Any
@@ -17,6 +18,8 @@ _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _PTRACE_DETACH, _PTRACE_SEIZE, _PTRACE_INTERRUPT, _PTRACE_SECCOMP_GET_FILTER = 17, 0x4206, 0x4207, 0x420C
 _WALL = 0x40000000
+_KEYCTL = {"x86_64": 250, "i686": 288, "aarch64": 219, "riscv64": 219, "armv7l": 311, "ppc64le": 271, "s390x": 280}
+_KEYCTL_JOIN_SESSION_KEYRING = 1
 _INSTRUCTION_BYTES = 8  # struct sock_filter
 _LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
 
@@ -25,6 +28,8 @@ _long, _pointer = ctypes.c_ulong, ctypes.c_void_p
 _libc.prctl.argtypes = [ctypes.c_int, _long, _long, _long, _long]
 _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, _pointer, _pointer]
 _libc.ptrace.restype = ctypes.c_long
+_libc.syscall.argtypes = [ctypes.c_long, ctypes.c_long, _pointer]
+_libc.syscall.restype = ctypes.c_long
 
 
 class _Program(ctypes.Structure):
@@ -44,6 +49,18 @@ def _call(name: str, *arguments: Any) -> int:
 def join(pidfd: int, kinds: int) -> None:
     """Join these namespaces of the process that `pidfd` stands for; a pid namespace only for future children."""
     _call("setns", pidfd, kinds)
+
+
+def leave_session_keyring() -> None:
+    """Have an empty session keyring of its own, instead of sharing the parent's with the keys in it."""
+    number = _KEYCTL.get(machine := os.uname().machine)
+    if number is None:
+        raise OSError(errno.EOPNOTSUPP, f"keyctl: its number on {machine} is not known")
+    try:
+        _call("syscall", number, _KEYCTL_JOIN_SESSION_KEYRING, None)
+    except OSError as error:
+        if error.errno != errno.ENOSYS:  # a kernel without keys
+            raise
 
 
 def forbid_new_privileges() -> None:

@@ -34,6 +34,7 @@ def become_like_first() -> None:
         raise LikenessError("the container has a user namespace of its own")
     filters = kernel.seccomp_filters(1) if first["Seccomp"] != "0" else []
     os.setsid()
+    kernel.leave_session_keyring()
     _take_streams()
     _take_surroundings(first)
     _take_profile()

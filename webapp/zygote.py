@@ -4,7 +4,7 @@ It runs as root in the template's root filesystem and is ordered by the SOCK_SEQ
 
     zygote → "ready"                          once, when it can fork
     → "fork", with descriptors: a reply socket, a pidfd of a container's first process, and the
-      `cgroup.procs` file of each control group that this process is in
+      `cgroup.procs` file of each control group that the first process is in
     reply socket ← "serving" by the instance itself (so the sender's credentials tell its pid), or "error <why>"
 
 Any other message is answered with "error <why>", on FD where it brought no reply socket. The end of the stream, or an
@@ -13,7 +13,8 @@ empty message, ends the zygote; instances that it has forked go on.
 What clones share: the layout of the address space, the stack protector's secret and the hash seed of `str` are those of
 the zygote, the same in all its instances until a new zygote is started. Who learns them from one instance knows them
 for all; a plain boot has its own. Random numbers are not shared: `random` is seeded afresh in each instance, and
-`secrets`, `uuid4` and `os.urandom` ask the kernel.
+`secrets`, `uuid4` and `os.urandom` ask the kernel. An instance's /proc/<pid>/exe is the template's Python itself,
+through a read-only mount, not the overlay's view of it.
 """
 
 from __future__ import annotations

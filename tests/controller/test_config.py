@@ -132,7 +132,7 @@ BROKEN = {
     "unknown alias": ("a: *b\n", "line 1, column 4: aliases are not allowed, write the value out"),
     "two documents": ("---\na: 1\n---\nb: 2\n", "line 3, column 1: but found another document"),
     "python object": ("a: !!python/object:os.system x", "line 1, column 4: could not determine a constructor"),
-    "list": ("- 1\n", "must be a mapping with the keys instances, tick_s, apply, boot, service, limits, policy"),
+    "list": ("- 1\n", "must be a mapping with the keys instances, tick_s, rate_window_s, apply, boot, service, limits"),
     "word": ("hello", "must be a mapping with the keys instances"),
     "empty": ("", "must be a mapping with the keys instances"),
     "comment only": ("# nothing\n", "must be a mapping with the keys instances"),

@@ -108,8 +108,8 @@ def test_closing_a_log_that_was_never_opened_does_nothing() -> None:
 def test_rates_are_told_by_outcome_over_the_last_second() -> None:
     recent = [Request(9.5, status, "web-1", 1.0) for status in (200, 200, 404, 429, 503)]
     old = [Request(9.0, 200, "web-1", 1.0)] * 50
-    assert outcome_rates(old + recent, 10.0) == {"served": 3, "rejected": 1, "failed": 1}
-    assert outcome_rates([], 10.0) == {"served": 0, "rejected": 0, "failed": 0}
+    assert outcome_rates(old + recent, 10.0, 1.0) == {"served": 3, "rejected": 1, "failed": 1}
+    assert outcome_rates([], 10.0, 1.0) == {"served": 0, "rejected": 0, "failed": 0}
 
 
 def test_request_that_no_instance_answered_is_not_served() -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.policies.target import Target, TargetConfig
 from tests.controller.build import observed, target
 
 OFFERED = st.just(0.0) | st.floats(0.001, 1e6)
@@ -65,3 +66,10 @@ def test_deciding_again_at_the_same_rate_changes_nothing(
 
 def test_smallest_legal_target_can_be_decided_on() -> None:
     assert wanted(100, 1, rate_per_instance=0.001) > 1
+
+
+def test_queue_counts_as_load_that_is_to_be_served_within_the_given_time() -> None:
+    config = TargetConfig(rate_per_instance=10, drain_queue_s=0.5)
+    seen = observed(0, 1, offered_rps=20.0, queue_requests=15)
+    decision = Target(config).decide(seen)
+    assert (decision.wanted, "30/s of queue" in decision.reason) == (5, True)

@@ -144,6 +144,16 @@ def test_seccomp_filter_is_installed() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.mark.skipif(not Path("/proc/keys").exists(), reason="a kernel without keys")
+def test_session_keyring_is_left() -> None:
+    child = os.fork()
+    if child == 0:
+        before = Path("/proc/keys").read_text().count(" _ses: ")
+        kernel.leave_session_keyring()
+        os._exit(0 if Path("/proc/keys").read_text().count(" _ses: ") == before + 1 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_failed_call_is_named() -> None:
     with pytest.raises(OSError, match="setns: "):
         kernel.join(-1, kernel.CLONE_NEWPID)

@@ -1,0 +1,83 @@
+"""A change of the back end, by reload and at run time, for back ends of several sizes; and what a look at them takes.
+
+HAProxy runs alone: no server is there, so all are down, which costs HAProxy more than healthy ones. Two HAProxys of
+the same size take turns, one that reloads and one that sets its servers.
+"""
+
+import contextlib
+import ipaddress
+import time
+from collections.abc import Callable, Iterator
+
+from controller.app import remove_run_dir
+from controller.fleet import Member
+from controller.haproxy import HAProxy, prepare_run_dir, render, servers_of
+from controller.ports import ControllerError
+from controller.site import Site
+from experiments.bench.model import Context, Samples, Series
+from experiments.runner import RunError
+
+SIZES, TIMES = (1, 10, 50, 100, 200), 20
+QUICK_SIZES, QUICK_TIMES = (1, 50), 5
+APPLY, RENDER, READ = "change of one server", "rendering the file", "reading the statistics"
+
+
+def site(way: str, number: int) -> Site:
+    return Site(
+        prefix=f"tidebed-bench-{way}", entry=f"127.0.0.1:{18083 + number}", stats=f"127.0.0.1:{19993 + number}",
+        subnet=ipaddress.IPv4Network("127.87.65.0/24"), port=18000,
+    )  # fmt: skip
+
+
+def run(context: Context) -> list[Series]:
+    samples = Samples()
+    for size in QUICK_SIZES if context.quick else SIZES:
+        context.say(f"{size} server{'s' if size > 1 else ''}")
+        try:
+            _measure(size, QUICK_TIMES if context.quick else TIMES, samples)
+        except ControllerError as error:
+            raise RunError(str(error)) from error
+    return samples.series()
+
+
+def _measure(size: int, times: int, samples: Samples) -> None:
+    members = [Member(f"web-{slot}", slot) for slot in range(1, size + 1)]
+    reloading, setting = site("reload", 0), site("runtime", 1)
+    with _balancer(reloading, 0) as reload, _balancer(setting, size) as runtime:
+        for balancer in (reload, runtime):
+            balancer.apply(members)
+            balancer.apply(members[1:])  # the first change after a start is always a reload
+            balancer.apply(members)
+        for number in range(times):
+            chosen = members[1:] if number % 2 == 0 else members
+            for way, balancer in (("reload", reload), ("runtime", runtime)):
+                label = f"{way}, {size}"
+                how, took_ms = _timed(lambda: balancer.apply(chosen))  # noqa: B023 - called at once
+                if how != way:
+                    raise RunError(f"a change was applied by {how}, not by {way}")
+                samples.add(label, APPLY, took_ms)
+                samples.add(label, READ, _timed(balancer.read)[1])
+            samples.add(f"reload, {size}", RENDER, _timed(lambda: _render(reloading, chosen, 0))[1])  # noqa: B023
+            samples.add(f"runtime, {size}", RENDER, _timed(lambda: _render(setting, chosen, size))[1])  # noqa: B023
+
+
+def _render(where: Site, members: list[Member], slots: int) -> str:
+    return render(where, servers_of(where, members, slots, frozenset()))
+
+
+@contextlib.contextmanager
+def _balancer(where: Site, slots: int) -> Iterator[HAProxy]:
+    prepare_run_dir(where)
+    made = HAProxy(where, slots)
+    try:
+        yield made
+    finally:
+        made.stop(grace_s=0.5)
+        remove_run_dir(where)
+
+
+def _timed(step: Callable[[], object]) -> tuple[object, float]:
+    """What a step returns, and the milliseconds that it took."""
+    started = time.monotonic()
+    result = step()
+    return result, 1000 * (time.monotonic() - started)

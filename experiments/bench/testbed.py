@@ -1,0 +1,98 @@
+"""A controller for a benchmark, on ports of its own, so that it never meets one that serves someone."""
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from controller.config import PolicyFile
+from experiments.bench.journal import Event
+from experiments.bench.model import Context
+from experiments.machine import ROOT
+from experiments.runner import PYTHON, RunError, end, tail
+from experiments.summary import read_journal
+
+ENTRY, STATS = "127.0.0.1:18082", "127.0.0.1:19992"
+READY_S = 120.0
+POLL_S = 0.02
+
+Policy = dict[str, Any]
+
+
+def is_accepted(policy: Policy) -> bool:
+    """Does this controller know such a policy?"""
+    try:
+        PolicyFile.model_validate(policy)
+    except ValidationError:
+        return False
+    return True
+
+
+@dataclass
+class Testbed:
+    """A running controller and its journal."""
+
+    process: subprocess.Popen[bytes]
+    journal: Path
+    log: Path
+
+    def events(self) -> list[Event]:
+        return read_journal(self.journal) if self.journal.exists() else []
+
+    def ticks(self) -> list[Event]:
+        return [event for event in self.events() if event["event"] == "tick"]
+
+    def await_fleet(self, in_service: int, standby: int = 0) -> None:
+        """Wait until so many instances serve and so many stand by. Raises RunError."""
+
+        def is_there() -> bool:
+            ticks = self.ticks()
+            return bool(ticks) and ticks[-1]["in_service"] >= in_service and ticks[-1]["standby"] >= standby
+
+        self.await_(is_there, f"{in_service} instances in service, {standby} on standby")
+
+    def await_(self, claim: Callable[[], bool], what: str) -> None:
+        """Wait until the claim is true. Raises RunError when the controller ends before, or it takes too long."""
+        deadline = time.monotonic() + READY_S
+        while not claim():
+            if self.process.poll() is not None:
+                raise RunError(f"the controller ended: {tail(self.log)}")
+            if time.monotonic() > deadline:
+                raise RunError(f"not within {READY_S:g} s: {what}")
+            time.sleep(POLL_S)
+
+    def stop(self) -> float:
+        """Stop the controller; the seconds until it had removed everything. Raises RunError where it could not."""
+        started = time.monotonic()
+        end(self.process)
+        if self.process.returncode != 0:
+            raise RunError(f"the controller ended with {self.process.returncode}: {tail(self.log)}")
+        return time.monotonic() - started
+
+
+@contextlib.contextmanager
+def controller(context: Context, name: str, policy: Policy) -> Iterator[Testbed]:
+    """A controller with this policy, stopped at the end in any case. It is in a session of its own: Ctrl-C reaches
+    only us."""
+    folder = context.folder / name
+    folder.mkdir()
+    (folder / "policy.yaml").write_text(yaml.safe_dump(policy))
+    command = [PYTHON, "-m", "controller", "--policy", str(folder / "policy.yaml"), "--entry", ENTRY, "--stats", STATS,
+               "--journal", str(folder / "journal.jsonl"), "--objects", str(context.folder / "objects")]  # fmt: skip
+    with (folder / "controller.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    testbed = Testbed(process, folder / "journal.jsonl", folder / "controller.log")
+    try:
+        testbed.await_(lambda: bool(testbed.ticks()), "the controller's first tick")
+        yield testbed
+        testbed.stop()
+    finally:
+        end(process)
