@@ -25,14 +25,24 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR", help="default: results/")
     commands.add_parser("list", help="list the scenarios with their titles")
+    _add_bench(commands)
     return made
+
+
+def _add_bench(commands: Any) -> None:
+    what = "Measure how long the testbed's own steps take; needs root. The samples lie in results/bench-<time>/."
+    bench = commands.add_parser("bench", help="run the benchmarks, some minutes", description=what)
+    bench.add_argument("--only", metavar="NAME[,NAME]", help="run these only")
+    bench.add_argument("--list", action="store_true", help="list the benchmarks with their titles and end")
+    bench.add_argument("--quick", action="store_true", help="a few samples of each, to see that all works")
+    bench.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR", help="default: results/")
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _list() if options.command == "list" else _run(options)
+        return COMMANDS[options.command](options)
     except ScenarioError as error:
         print(f"experiments: {error}", file=sys.stderr)
         return 2
@@ -48,7 +58,7 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _list() -> int:
+def _list(_: argparse.Namespace) -> int:
     for name in names():
         say(f"{name}: {load_scenario(name, {}).title}")
     return 0
@@ -68,6 +78,25 @@ def _run(options: argparse.Namespace) -> int:
     say(describe(figures))
     say(f"everything about this run lies in {run.folder}")
     return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    # Imported late: only benchmarks need liblxc here.
+    from experiments.bench import suite
+
+    try:
+        benchmarks = suite.chosen(options.only)
+    except suite.NoSuchBenchmark as error:
+        print(f"experiments: {error}", file=sys.stderr)
+        return 2
+    if options.list:
+        for benchmark in benchmarks:
+            say(f"{benchmark.name}: {benchmark.title}")
+        return 0
+    return 0 if suite.run(benchmarks, options.quick, options.results) else 1
+
+
+COMMANDS = {"run": _run, "list": _list, "bench": _bench}
 
 
 def describe(figures: dict[str, Any]) -> str:

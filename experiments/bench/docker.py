@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 
 from controller import network
@@ -33,7 +34,7 @@ def run(context: Context) -> list[Series]:
     with _image(site), _instances(site) as containers:
         for number in range(1, (3 if context.quick else SAMPLES) + 1):
             context.say(f"{number}: docker run, lxc-copy")
-            samples.add("docker run", "start → healthy", _docker(site, containers))
+            samples.add("docker run", "start → healthy", _docker(site))
             samples.add("LXC instance", "start → healthy", _lxc(containers))
     return samples.series()
 
@@ -86,7 +87,7 @@ def _lxc(containers: Containers) -> float:
     return _timed_ms(lambda: containers.boot("web-1", 1), lambda: containers.stop("web-1"))
 
 
-def _docker(site: Site, containers: Containers) -> float:
+def _docker(site: Site) -> float:
     def start() -> None:
         settings = [part for name, value in SETTINGS.items() for part in ("--env", f"{name}={value}")]
         _command("docker", "run", "--detach", "--name", NAME, *settings, "--user", "65534", "--workdir", "/opt/webapp",
@@ -99,8 +100,6 @@ def _docker(site: Site, containers: Containers) -> float:
 
 
 def _await_health(url: str) -> None:
-    import urllib.request
-
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:

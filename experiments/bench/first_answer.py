@@ -3,7 +3,7 @@
 Ways take turns: short controllers one after the other, each growing by a few instances under an even load.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from experiments.bench.journal import PARTS, growths, scale_ups
@@ -24,11 +24,10 @@ class Way:
     name: str
     settings: dict[str, Any]
     standby: int = 0
-    instances: dict[str, Any] = field(default_factory=dict)
 
     def policy(self, growth: int) -> Policy:
         return {
-            "instances": {"min": 1, "max": 1 + growth, "standby": self.standby, **self.instances},
+            "instances": {"min": 1, "max": 1 + growth, "standby": self.standby},
             "tick_s": 0.1,
             "service": {"rate_limit": 1000},
             "policy": {"rules": [_rule()]},
@@ -46,8 +45,8 @@ WAYS = (
     Way("exec, runtime", {"boot": "exec", "apply": "runtime"}),
     Way("zygote, reload", {"boot": "zygote", "apply": "reload"}),
     Way("zygote, runtime", {"boot": "zygote", "apply": "runtime"}),
-    Way("standby, reload", {"boot": "exec", "apply": "reload"}, STANDBY),
-    Way("standby, runtime", {"boot": "exec", "apply": "runtime"}, STANDBY),
+    Way("frozen standby, reload", {"boot": "exec", "apply": "reload"}, STANDBY),
+    Way("frozen standby, runtime", {"boot": "exec", "apply": "runtime"}, STANDBY),
 )
 
 
@@ -61,7 +60,7 @@ def run(context: Context) -> list[Series]:
     for number in range(1, rounds + 1):
         for way in known:
             context.say(f"round {number} of {rounds}: {way.name}")
-            _measure(context, way, growth, f"{number}-{way.name.replace(', ', '-')}", samples)
+            _measure(context, way, growth, f"{number}-{way.name.replace(', ', '-').replace(' ', '-')}", samples)
     return samples.series(details=PARTS)
 
 

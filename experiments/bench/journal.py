@@ -27,45 +27,33 @@ def scale_ups(events: Sequence[Event], promoted: bool) -> list[ScaleUp]:
     """The instances that decisions put into service, in order.
 
     A decision's instance is the one that was ordered with it, or, where standbys are `promoted`, the one that entered
-    service next; what served from the controller's start on has none.
+    service next; what serves from the controller's start on has none.
     """
     decided_s = [event["t_s"] for event in growths(events)]
     found = []
     for event in events:
-        if event.get("phase") == "IN_SERVICE":
-            ordered_s = _last(events, event, "BOOTING")
-            cause_s = max((t_s for t_s in decided_s if t_s <= event["t_s"]), default=None) if promoted else ordered_s
-            if ordered_s is not None and cause_s in decided_s:
-                found.append(_scale_up(events, event, ordered_s, cause_s))
+        if event.get("phase") != "IN_SERVICE":
+            continue
+        own = [each for each in events if each.get("instance") == event["instance"]]
+        ordered_s = _latest([each["t_s"] for each in own if each.get("phase") == "BOOTING"], event["t_s"])
+        cause_s = _latest(decided_s, event["t_s"]) if promoted else ordered_s
+        if ordered_s is not None and cause_s is not None and cause_s in decided_s:
+            answers = [each for each in own if each["event"] == "first_answer" and each["t_s"] >= ordered_s]
+            found.append(_scale_up(event, cause_s, answers[0] if answers else None, promoted))
     return found
 
 
-def _scale_up(events: Sequence[Event], entered: Event, ordered_s: float, decided_s: float) -> ScaleUp:
-    """The journal counts a first answer from when the instance was ordered, here it counts from the decision."""
-    since_ms = [
-        event["since_decision_ms"]
-        for event in events
-        if event["event"] == "first_answer"
-        and event["instance"] == entered["instance"]
-        and event["t_s"] >= ordered_s
-    ]
-    before_ms = 1000 * (decided_s - ordered_s)
-    return ScaleUp(
-        entered["instance"],
-        1000 * (entered["t_s"] - decided_s),
-        since_ms[0] - before_ms if since_ms else None,
-        {part: entered[part] for part in PARTS if part in entered},
-    )
+def _latest(times_s: Iterable[float], until_s: float) -> float | None:
+    return max((t_s for t_s in times_s if t_s <= until_s), default=None)
 
 
-def _last(events: Iterable[Event], until: Event, phase: str) -> float | None:
-    """When the instance of the event last entered a phase before it."""
-    times_s = [
-        event["t_s"]
-        for event in events
-        if event.get("phase") == phase and event["instance"] == until["instance"] and event["t_s"] <= until["t_s"]
-    ]
-    return times_s[-1] if times_s else None
+def _scale_up(entered: Event, decided_s: float, answer: Event | None, promoted: bool) -> ScaleUp:
+    """A standby's answer is taken by its time in the journal: what the journal counts from may be its order."""
+    answer_ms = None
+    if answer is not None:
+        answer_ms = 1000 * (answer["t_s"] - decided_s) if promoted else answer["since_decision_ms"]
+    parts_ms = {part: entered[part] for part in PARTS if part in entered}
+    return ScaleUp(entered["instance"], 1000 * (entered["t_s"] - decided_s), answer_ms, parts_ms)
 
 
 def all_in_service_s(events: Sequence[Event], instances: int) -> float | None:

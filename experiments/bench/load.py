@@ -1,4 +1,4 @@
-"""A brisk, even load on a few keep-alive connections. It makes instances answer; what it measures is not its latency."""
+"""A brisk, even load on a few keep-alive connections, so that instances have something to answer."""
 
 import threading
 import time

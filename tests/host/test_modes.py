@@ -1,0 +1,98 @@
+"""Standby instances, changes at run time and queueing, on real containers."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from controller.usage import control_file
+from tests.host.testbed import URL, Policy, Testbed, answers, clean_host, left_behind, policy, run, running, until
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+def following(per_instance: float) -> Policy:
+    """A policy that follows the offered rate, with changes at run time."""
+    return policy(apply="runtime") | {"policy": {"target": {"rate_per_instance": per_instance}}}
+
+
+def state(instance: str) -> str:
+    """The freezer state of an instance, as its control group tells it."""
+    pid = int(run("lxc-info", "-n", f"tidebed-{instance}", "-p", "-H").stdout)
+    text = control_file(pid, "freezer", "freezer.state", "cgroup.freeze").read_text().strip()
+    return {"1": "FROZEN", "0": "THAWED"}.get(text, text)
+
+
+def offer(rate_rps: float, seconds: float) -> list[int]:
+    """Ask evenly for so long; the statuses."""
+    end, statuses = time.monotonic() + seconds, []
+    with requests.Session() as session:
+        while time.monotonic() < end:
+            statuses.append(session.get(f"{URL}/integral/0/1?n_max=10", timeout=5).status_code)
+            time.sleep(1 / rate_rps)
+    return statuses
+
+
+def within(testbed: Testbed, phase: str) -> list[str]:
+    """The instances whose last journalled phase is this one."""
+    last = {event["instance"]: event["phase"] for event in testbed.events("instance")}
+    return [name for name, reached in last.items() if reached == phase]
+
+
+def await_frozen_standby(testbed: Testbed) -> str:
+    until(lambda: len(within(testbed, "STANDBY")) == 1, what="one on standby")
+    (name,) = within(testbed, "STANDBY")
+    until(lambda: state(name) == "FROZEN", 5, f"{name} is frozen")
+    return name
+
+
+def test_standby_is_frozen_until_it_is_promoted_and_the_pool_is_refilled(tmp_path: Path) -> None:
+    document = following(5) | {"instances": {"min": 1, "max": 2, "standby": 1}}
+    with running(tmp_path, document) as testbed:
+        first = await_frozen_standby(testbed)
+        assert set(offer(9, 3)) == {200}
+        until(lambda: first in within(testbed, "IN_SERVICE"), what="the standby is promoted")
+        assert state(first) == "THAWED"
+        assert await_frozen_standby(testbed) != first
+        assert not testbed.events("reload")
+
+
+def test_frozen_standby_of_a_killed_controller_is_adopted_and_can_be_removed(tmp_path: Path) -> None:
+    document = policy() | {"instances": {"min": 1, "max": 3, "standby": 1}}
+    with running(tmp_path / "first", document) as first:
+        name = await_frozen_standby(first)
+        first.kill()
+        with running(tmp_path / "second", document) as second:
+            assert await_frozen_standby(second) == name
+            second.kill()
+    clean_host()
+    assert left_behind() == []
+
+
+def test_killed_controller_is_replaced_with_changes_at_run_time_too(tmp_path: Path) -> None:
+    document = policy(minimum=2, apply="runtime")
+    with running(tmp_path / "first", document, instances=2) as first:
+        first.kill()
+        assert answers(URL + "/healthz")
+        with running(tmp_path / "second", document, instances=2) as second:
+            assert set(offer(30, 1)) == {200}
+            assert not [event for event in second.events("instance") if event["phase"] == "BOOTING"]
+
+
+def test_overload_is_queued_and_every_request_is_served_in_the_end(tmp_path: Path) -> None:
+    """Thirty requests at once for an instance that takes ten a second: none is refused, the last ones wait."""
+    document = policy(rate_limit=10, apply="runtime") | {"service": {"rate_limit": 10, "overload": "queue"}}
+    statuses: list[int] = []
+    with running(tmp_path, document) as testbed:
+        threads = [
+            threading.Thread(target=lambda: statuses.append(requests.get(URL + "/", timeout=9).status_code))
+            for _ in range(30)
+        ]
+        for thread in threads:
+            thread.start()
+        until(lambda: (testbed.events("tick")[-1]["queue_requests"] or 0) > 5, 5, "the queue is seen")
+        for thread in threads:
+            thread.join()
+    assert statuses == [200] * 30
