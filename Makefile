@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup rootfs demo report test lint lock clean-host
+.PHONY: help setup rootfs demo bench report test lint lock clean-host
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PYTHON := .venv/bin/python
@@ -16,6 +16,9 @@ rootfs: setup ## build or refresh the template; SUITE=, MIRROR=, BASE= choose an
 demo: rootfs ## everything, from nothing to the report of a real ramp; RUN="--peak 20" changes the load
 	@$(SUDO) $(PYTHON) -m experiments run ramp $(RUN)
 	@$(PYTHON) -m report
+
+bench: rootfs ## the benchmarks, about seven minutes; BENCH="--only change" or --quick makes it less
+	@$(SUDO) $(PYTHON) -m experiments bench $(BENCH)
 
 report: setup ## make report/report.pdf from results/
 	@$(PYTHON) -m report

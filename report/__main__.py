@@ -1,10 +1,11 @@
-"""`python -m report`: every complete run in results/ becomes one PDF."""
+"""`python -m report`: every complete run in results/ and the newest benchmarks become one PDF."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from report.load import BrokenRun, IncompleteRun, Run, load_run
+from report.bench import newest_bench
+from report.load import BENCH_PREFIX, BrokenRun, IncompleteRun, Run, load_run
 from report.typeset import signature_svg, write_report
 
 MOST_RUNS = 6
@@ -25,7 +26,8 @@ def arguments() -> argparse.ArgumentParser:
 def load_all(results: Path) -> tuple[list[Run], list[str]]:
     """All complete runs, newest first, and a note for each folder that was skipped."""
     runs, notes = [], []
-    folders = [path for path in results.iterdir() if path.is_dir()] if results.is_dir() else []
+    found = [path for path in results.iterdir() if path.is_dir()] if results.is_dir() else []
+    folders = [path for path in found if not path.name.startswith(BENCH_PREFIX)]
     for folder in sorted(folders, key=lambda path: path.name, reverse=True):
         try:
             runs.append(load_run(folder))
@@ -59,12 +61,16 @@ def main(argv: list[str] | None = None) -> int:
     if fewer:
         print(fewer)
         notes.append(fewer)
+    bench, skipped = newest_bench(options.results)
+    for note in skipped:
+        print(f"skipped a broken benchmark: {note}", file=sys.stderr)
+        notes.append(f"A broken benchmark was left out: {note}.")
     try:
         if options.figure:
             options.figure.parent.mkdir(parents=True, exist_ok=True)
             options.figure.write_text(signature_svg(shown[0], standalone=True), encoding="utf-8")
             print(f"wrote the figure of {shown[0].run_id} to {options.figure}")
-        write_report(shown, notes, options.output)
+        write_report(shown, notes, options.output, bench)
     except OSError as error:
         print(f"cannot write: {error}", file=sys.stderr)
         return 1

@@ -10,6 +10,8 @@ from typing import Any
 import typst
 
 from report import document, style
+from report.bench import Bench, bench_data
+from report.bench_figure import bench_figure
 from report.figures import HEIGHT_MM, signature_figure
 from report.load import Run
 from report.series import DEMAND_WINDOW_S
@@ -79,8 +81,16 @@ def startup_caption(run: Run) -> str:
     return " ".join(f"({letter}) {part}" for letter, part in zip("ab", parts, strict=True))
 
 
-def write_report(runs: list[Run], notes: list[str], output: Path) -> None:
-    """Typeset `runs`, newest first, into the PDF `output`. The same runs give the same bytes."""
+def write_bench(bench: Bench, folder: Path) -> dict[str, Any]:
+    """What report.typ needs for the benchmarks, their figure written into `folder`."""
+    figure = bench_figure(bench)
+    if figure is not None:
+        (folder / "bench.svg").write_text(style.to_svg(figure, standalone=False), encoding="utf-8")
+    return {**bench_data(bench), "figure": "bench.svg" if figure is not None else None}
+
+
+def write_report(runs: list[Run], notes: list[str], output: Path, bench: Bench | None = None) -> None:
+    """Typeset `runs`, newest first, and the benchmarks into the PDF `output`. The same runs give the same bytes."""
     with tempfile.TemporaryDirectory(prefix="tidebed-report-") as name:
         folder = Path(name)
         for source in SOURCES:
@@ -98,6 +108,7 @@ def write_report(runs: list[Run], notes: list[str], output: Path) -> None:
             "runs": sections,
             "environment": document.environment_rows(runs),
             "definitions": DEFINITIONS,
+            "bench": write_bench(bench, folder) if bench is not None else None,
         }
         (folder / "data.json").write_text(json.dumps(data), encoding="utf-8")
         compile_pdf(folder, output, document.when(runs[0]))

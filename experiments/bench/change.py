@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator
 from controller.app import remove_run_dir
 from controller.fleet import Member
 from controller.haproxy import HAProxy, prepare_run_dir, render, servers_of
-from controller.ports import ControllerError
 from controller.site import Site
 from experiments.bench.model import Context, Samples, Series
 from experiments.runner import RunError
 
 SIZES, TIMES = (1, 10, 50, 100, 200), 20
 QUICK_SIZES, QUICK_TIMES = (1, 50), 5
-APPLY, RENDER, READ = "change of one server", "rendering the file", "reading the statistics"
+APPLY, RENDER, READ = "change of one server, of so many", "rendering the file", "reading and parsing the statistics"
 
 
 def site(way: str, number: int) -> Site:
@@ -33,10 +32,7 @@ def run(context: Context) -> list[Series]:
     samples = Samples()
     for size in QUICK_SIZES if context.quick else SIZES:
         context.say(f"{size} server{'s' if size > 1 else ''}")
-        try:
-            _measure(size, QUICK_TIMES if context.quick else TIMES, samples)
-        except ControllerError as error:
-            raise RunError(str(error)) from error
+        _measure(size, QUICK_TIMES if context.quick else TIMES, samples)
     return samples.series()
 
 
@@ -51,18 +47,13 @@ def _measure(size: int, times: int, samples: Samples) -> None:
         for number in range(times):
             chosen = members[1:] if number % 2 == 0 else members
             for way, balancer in (("reload", reload), ("runtime", runtime)):
-                label = f"{way}, {size}"
                 how, took_ms = _timed(lambda: balancer.apply(chosen))  # noqa: B023 - called at once
                 if how != way:
                     raise RunError(f"a change was applied by {how}, not by {way}")
-                samples.add(label, APPLY, took_ms)
-                samples.add(label, READ, _timed(balancer.read)[1])
-            samples.add(f"reload, {size}", RENDER, _timed(lambda: _render(reloading, chosen, 0))[1])  # noqa: B023
-            samples.add(f"runtime, {size}", RENDER, _timed(lambda: _render(setting, chosen, size))[1])  # noqa: B023
-
-
-def _render(where: Site, members: list[Member], slots: int) -> str:
-    return render(where, servers_of(where, members, slots, frozenset()))
+                samples.add(f"{way}, {size}", APPLY, took_ms)
+            servers = servers_of(reloading, chosen, 0, frozenset())
+            samples.add(f"{size}", RENDER, _timed(lambda: render(reloading, servers))[1])  # noqa: B023
+            samples.add(f"{size}", READ, _timed(reload.read)[1])
 
 
 @contextlib.contextmanager

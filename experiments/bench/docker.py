@@ -15,7 +15,6 @@ from controller import network
 from controller.app import prepare_objects_dir, remove_instances, remove_run_dir
 from controller.containers import Containers, lxc_path
 from controller.haproxy import prepare_run_dir
-from controller.ports import ControllerError
 from controller.site import Site
 from experiments.bench.model import Context, Samples, Series
 from experiments.runner import RunError
@@ -75,8 +74,6 @@ def _instances(site: Site) -> Iterator[Containers]:
         prepare_objects_dir(site)
         network.create(site)
         yield containers
-    except ControllerError as error:
-        raise RunError(str(error)) from error
     finally:
         remove_instances(containers)
         network.remove(site)

@@ -79,8 +79,8 @@ def _measure(context: Context, way: Way, growth: int, name: str, samples: Sample
     if len(growths(events)) != growth:
         context.note(f"{way.name}: {len(growths(events))} decisions for {growth} instances; some were replaced")
     for each in scale_ups(events, promoted=way.standby > 0):
-        samples.add(way.name, SERVICE, each.in_service_ms)
         if each.first_answer_ms is not None:
             samples.add(way.name, FIRST, each.first_answer_ms)
+        samples.add(way.name, SERVICE, each.in_service_ms)
         for part, value_ms in each.parts_ms.items():
             samples.add(way.name, part, value_ms)

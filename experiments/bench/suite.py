@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from controller.app import controller_pid
 from controller.ports import ControllerError
 from controller.preflight import check_root
+from controller.site import Site
 from experiments.bench import change, cost, docker, first_answer, scale, step
 from experiments.bench.model import Benchmark, Context
 from experiments.bench.table import text_table
@@ -45,22 +47,33 @@ def chosen(names: str | None) -> list[Benchmark]:
 
 def run(benchmarks: list[Benchmark], quick: bool, results: Path) -> bool:
     """Run them; tells whether all could be run. Raises RunError, KeyboardInterrupt; the latter leaves a marked file."""
-    try:
-        check_root()
-    except ControllerError as error:
-        raise RunError(str(error)) from error
+    _check_host()
     suite = Suite(quick, results)
     try:
         for benchmark in benchmarks:
             suite.measure(benchmark)
         suite.finish()
-    except BaseException:
-        suite.finish("interrupted")
+    except BaseException as error:
+        suite.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         _clean()
         raise
     say("\n" + "\n".join(text_table(suite.record["benchmarks"])))
     say(f"\nall samples lie in {suite.file}")
     return bool(suite.record["status"] == "complete")
+
+
+def _check_host() -> None:
+    """The benchmarks need root, and a host without another controller: they clean up after themselves, and would after
+    it. Raises RunError."""
+    try:
+        check_root()
+    except ControllerError as error:
+        raise RunError(str(error)) from error
+    site = Site()
+    if (pid := controller_pid(site)) is not None:
+        raise RunError(f"a controller runs on this host (pid {pid}): stop it first")
+    if site.run_dir.exists():
+        raise RunError("an earlier controller left instances or files: run 'make clean-host' first")
 
 
 class Suite:
@@ -91,7 +104,7 @@ class Suite:
         series = []
         try:
             series = benchmark.run(context)
-        except RunError as error:
+        except (RunError, ControllerError, OSError) as error:
             entry["error"] = str(error)
             say(f"  failed: {error}")
             _clean()

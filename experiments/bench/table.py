@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-HEADER = ("", "n", "median", "p95", "least", "greatest", "ratio")
+HEADER = ("", "n", "median", "p95", "p99", "least", "greatest", "ratio")
+ENOUGH = {"p95": 5, "p99": 100}  # samples for a percentile to mean anything
 Record = dict[str, Any]
 
 
@@ -15,7 +16,8 @@ def text_table(benchmarks: list[Record]) -> list[str]:
         for what, series in quantities(entry["series"]):
             rows = [(f"{what} ({series[0]['unit']})", *HEADER[1:]), *table_rows(series)]
             lines += ["", *_aligned(rows)]
-        lines += [f"  {note}" for note in (*entry["notes"], entry["error"]) if note]
+        lines += [f"  {note}" for note in entry["notes"]]
+        lines += [f"  failed: {entry['error']}"] if entry["error"] else []
     return lines
 
 
@@ -27,13 +29,16 @@ def quantities(series: list[Record]) -> Iterator[tuple[str, list[Record]]]:
 
 
 def table_rows(series: list[Record]) -> list[tuple[str, ...]]:
-    """A row a way: name, n, median, p95, least, greatest, and the median's ratio to the first way's."""
+    """A row a way: name, n, median, p95, p99, least, greatest, and the median's ratio to the first way's."""
     first = series[0]["median"]
     return [
         (
             each["way"],
             str(each["n"]),
-            *(short(each[name]) for name in ("median", "p95", "min", "max")),
+            *(
+                short(each[name]) if each["n"] >= ENOUGH.get(name, 0) else "-"
+                for name in ("median", "p95", "p99", "min", "max")
+            ),
             f"{each['median'] / first:.2f}" if first and len(series) > 1 else "",
         )
         for each in series

@@ -17,9 +17,9 @@ from tests.loadgen.servers import tiny_server
 RAMP = Path(__file__).parents[2] / "loadgen" / "ramp.py"
 
 
-def locust(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def locust(folder: Path, *options: str, file: Path = RAMP, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Locust with the locustfile and `options`, in another folder than the repository's."""
-    command = [sys.executable, "-m", "locust", "-f", str(RAMP), "--headless", "--only-summary", *options]
+    command = [sys.executable, "-m", "locust", "-f", str(file), "--headless", "--only-summary", *options]
     variables = {**os.environ, **environment}
     return subprocess.run(
         command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True,

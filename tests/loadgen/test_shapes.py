@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadgen.arrivals import due_times, even_arrivals, poisson_arrivals
-from loadgen.shapes import PiecewiseLinear, arrival_count, constant, ramp
+from loadgen.shapes import PiecewiseLinear, arrival_count, constant, ramp, step
 
 RATES = st.one_of(st.just(0.0), st.floats(0.01, 200))
 STEPS = st.one_of(st.just(0.0), st.floats(0.01, 20))
@@ -130,3 +130,23 @@ def test_poisson_arrivals_have_the_mean_and_the_variance_of_the_integral() -> No
 def test_unknown_arrivals_are_refused() -> None:
     with pytest.raises(ValueError, match="even and poisson"):
         due_times(constant(1, 1), "odd", 1)
+
+
+def test_a_step_jumps_at_its_time() -> None:
+    shape = step(5, 100, 5, 20)
+    assert [shape.rate(t_s) for t_s in (0, 4.999, 5, 20)] == [5, 5, 100, 100]
+    assert shape.integral(5) == pytest.approx(25)
+    assert arrival_count(shape) == 1525
+    due_s = list(even_arrivals(shape))
+    assert sum(each_s <= 5 for each_s in due_s) == 25
+    assert due_s[25] == pytest.approx(5.01)
+
+
+def test_a_step_at_once_or_never_is_a_constant_rate() -> None:
+    assert list(even_arrivals(step(1, 10, 0, 2))) == pytest.approx(list(even_arrivals(constant(10, 2))))
+    assert list(even_arrivals(step(5, 100, 2, 2))) == pytest.approx(list(even_arrivals(constant(5, 2))))
+
+
+def test_a_step_after_its_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="before the step"):
+        step(1, 2, 11, 10)
