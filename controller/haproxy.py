@@ -12,20 +12,18 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import jinja2
-
 from controller.fleet import Member
+from controller.haproxy_config import Server, render, servers_of
 from controller.ports import ControllerError
 from controller.site import Site
 from controller.statistics import Processes, Statistics, parse_processes, parse_statistics
 
-TEMPLATE = Path(__file__).parent.parent / "haproxy" / "haproxy.cfg.j2"
 T = TypeVar("T")
 COMMANDS_AT_ONCE = 100  # HAProxy reads a command line of at most 16 KiB
 PATIENCE_S = 2.0  # for a busy HAProxy's answer, before it is taken for dead
@@ -34,40 +32,6 @@ READY_S = 10.0  # the longest that a start, a reload or a stop may take
 
 class BalancerError(ControllerError):
     """HAProxy did not do what was asked; what it did before, it still does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """One server line of the back end; a disabled one gets no request from a worker that starts with the file."""
-
-    name: str
-    address: str
-    disabled: bool
-
-    @property
-    def state(self) -> str:
-        return " disabled" if self.disabled else ""
-
-
-def servers_of(site: Site, members: Iterable[Member], slots: int, draining: frozenset[str]) -> list[Server]:
-    """The back end's lines: the members, and for `slots` > 0 every slot without a member, disabled, so that a new
-    member needs no reload."""
-    chosen = {member.slot: member for member in members}
-    lines = [Server(m.name, site.address(m.slot), m.draining or m.name in draining) for m in chosen.values()]
-    empty = (slot for slot in range(1, slots + 1) if slot not in chosen)
-    return lines + [Server(f"{site.service}-{slot}", site.address(slot), disabled=True) for slot in empty]
-
-
-def render(site: Site, servers: Iterable[Server], held_requests: int = 0) -> str:
-    """The configuration with these servers, each of which gets at most so many requests at once (0: any number); the
-    rest waits in HAProxy's queue."""
-    template = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    text: str = template.render(
-        admin_socket=site.admin_dir / "haproxy.sock", log_socket=site.run_dir / "log.sock",
-        entry=site.entry, stats=site.stats, service=site.service, health_path=site.health_path, port=site.port,
-        servers=list(servers), server_options=f"maxconn {held_requests}" if held_requests else "",
-    )  # fmt: skip
-    return text
 
 
 def ask(path: Path, command: str, timeout_s: float = 1.0) -> str:

@@ -105,7 +105,7 @@ def bench_data(bench: Bench) -> dict[str, Any]:
 
 
 def table_rows(group: Group) -> list[list[str]]:
-    """A row a way: quantity (in its first row only), way, n, median, p95, p99, ratio of the median to the first way's."""
+    """A row a way: quantity (in its first row only), way, n, median, p95, p99, ratio of the median to the first."""
     rows = []
     order = list(dict.fromkeys(series.what for series in group.series))
     by_quantity = sorted(group.series, key=lambda series: order.index(series.what))

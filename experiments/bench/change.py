@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 
 from controller.app import remove_run_dir
 from controller.fleet import Member
-from controller.haproxy import HAProxy, prepare_run_dir, render, servers_of
+from controller.haproxy import HAProxy, prepare_run_dir
+from controller.haproxy_config import render, servers_of
 from controller.site import Site
 from experiments.bench.model import Context, Samples, Series
 from experiments.runner import RunError
@@ -28,6 +29,9 @@ def site(way: str, number: int) -> Site:
     )  # fmt: skip
 
 
+RELOADING, SETTING = site("reload", 0), site("runtime", 1)
+
+
 def run(context: Context) -> list[Series]:
     samples = Samples()
     for size in QUICK_SIZES if context.quick else SIZES:
@@ -38,8 +42,7 @@ def run(context: Context) -> list[Series]:
 
 def _measure(size: int, times: int, samples: Samples) -> None:
     members = [Member(f"web-{slot}", slot) for slot in range(1, size + 1)]
-    reloading, setting = site("reload", 0), site("runtime", 1)
-    with _balancer(reloading, 0) as reload, _balancer(setting, size) as runtime:
+    with _balancer(RELOADING, 0) as reload, _balancer(SETTING, size) as runtime:
         for balancer in (reload, runtime):
             balancer.apply(members)
             balancer.apply(members[1:])  # the first change after a start is always a reload
@@ -51,8 +54,8 @@ def _measure(size: int, times: int, samples: Samples) -> None:
                 if how != way:
                     raise RunError(f"a change was applied by {how}, not by {way}")
                 samples.add(f"{way}, {size}", APPLY, took_ms)
-            servers = servers_of(reloading, chosen, 0, frozenset())
-            samples.add(f"{size}", RENDER, _timed(lambda: render(reloading, servers))[1])  # noqa: B023
+            servers = servers_of(RELOADING, chosen, 0, frozenset())
+            samples.add(f"{size}", RENDER, _timed(lambda: render(RELOADING, servers))[1])  # noqa: B023
             samples.add(f"{size}", READ, _timed(reload.read)[1])
 
 
@@ -64,6 +67,13 @@ def _balancer(where: Site, slots: int) -> Iterator[HAProxy]:
         yield made
     finally:
         made.stop(grace_s=0.5)
+        remove_run_dir(where)
+
+
+def clean() -> None:
+    """Remove what is left when an interrupt came while a balancer was just being stopped."""
+    for where in (RELOADING, SETTING):
+        HAProxy(where).stop(grace_s=0.5)
         remove_run_dir(where)
 
 

@@ -1,6 +1,7 @@
 """From the decision to the first answer through HAProxy, for each way to get an instance into service.
 
-Ways take turns: short controllers one after the other, each growing by a few instances under an even load.
+Ways take turns: short controllers one after the other, each growing by a few instances under an even load. A new server
+waits for its turn among those that are as idle as it is: the more there are and the fewer requests come, the longer.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from experiments.bench.testbed import ENTRY, Policy, controller, is_accepted
 
 RATE_RPS = 200
 COOLDOWN_S = 0.8  # longer than a boot, so that each instance has its decision to itself
-ROUNDS, INSTANCES, STANDBY = 3, 6, 2
+ROUNDS, INSTANCES, STANDBY = 6, 3, 2
 FIRST, SERVICE = "decision → first answer", "decision → in service"
 
 

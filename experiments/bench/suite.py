@@ -131,6 +131,7 @@ def _clean() -> None:
     say("cleaning up")
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        change.clean()
         command = [PYTHON, "-m", "controller.clean", "--keep-template"]
         subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=False, start_new_session=True)
     finally:

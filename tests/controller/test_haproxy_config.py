@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.fleet import Member
-from controller.haproxy import render, servers_of
+from controller.haproxy_config import render, servers_of
 from controller.requestlog import parse_request
 from controller.site import Site
 

@@ -1,0 +1,46 @@
+"""HAProxy's configuration file as a function of the fleet."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from controller.fleet import Member
+from controller.site import Site
+
+TEMPLATE = Path(__file__).parent.parent / "haproxy" / "haproxy.cfg.j2"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server line of the back end; a disabled one gets no request from a worker that starts with the file."""
+
+    name: str
+    address: str
+    disabled: bool
+
+    @property
+    def state(self) -> str:
+        return " disabled" if self.disabled else ""
+
+
+def servers_of(site: Site, members: Iterable[Member], slots: int, draining: frozenset[str]) -> list[Server]:
+    """The back end's lines: the members, and for `slots` > 0 every slot without a member, disabled, so that a new
+    member needs no reload."""
+    chosen = {member.slot: member for member in members}
+    lines = [Server(m.name, site.address(m.slot), m.draining or m.name in draining) for m in chosen.values()]
+    empty = (slot for slot in range(1, slots + 1) if slot not in chosen)
+    return lines + [Server(f"{site.service}-{slot}", site.address(slot), disabled=True) for slot in empty]
+
+
+def render(site: Site, servers: Iterable[Server], held_requests: int = 0) -> str:
+    """The configuration with these servers, each of which gets at most so many requests at once (0: any number); the
+    rest waits in HAProxy's queue."""
+    template = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    text: str = template.render(
+        admin_socket=site.admin_dir / "haproxy.sock", log_socket=site.run_dir / "log.sock",
+        entry=site.entry, stats=site.stats, service=site.service, health_path=site.health_path, port=site.port,
+        servers=list(servers), server_options=f"maxconn {held_requests}" if held_requests else "",
+    )  # fmt: skip
+    return text
