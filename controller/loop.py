@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from controller.fleet import Apply, Clone, Drain, Fleet, Member, Return, Stop
 from controller.limits import Limiter
-from controller.model import Decision, Instance, Observation
+from controller.model import Decision, Instance, Observation, Phase
 from controller.policies import Policy
 from controller.ports import (
     Actuator,
@@ -41,6 +41,7 @@ class Loop:
         self._sensor = sensor
         self._actuator = actuator
         self._journal = journal
+        self._early_answers: dict[str, float] = {}
 
     def tick(self, now_s: float) -> str:
         """One step of the loop; returns what happened as one sentence."""
@@ -92,10 +93,15 @@ class Loop:
         self._journal.write(now_s, event, ok=True, how=how, took_ms=round(took_ms, 1), members=len(members))
         for instance in entered:
             self._journal_phase(now_s, instance.name, **_breakdown(instance, now_s))
+            if instance.name in self._early_answers:
+                self._first_answer(instance.name, self._early_answers.pop(instance.name), now_s)
 
     def _first_answer(self, name: str, at_s: float, now_s: float) -> None:
+        """An answer may be seen before it is known that the balancer has the instance; then it waits for that."""
         instance = self.fleet.instances.get(name)
-        if instance is not None:
+        if instance is not None and instance.phase is Phase.STANDBY:
+            self._early_answers[name] = at_s
+        elif instance is not None:
             since_ms = round(1000 * (at_s - instance.ordered_s), 1)
             self._journal.write(now_s, "first_answer", instance=name, since_decision_ms=since_ms)
 

@@ -228,3 +228,14 @@ def test_balancer_that_went_down_is_brought_back() -> None:
 
 def test_unknown_rate_is_not_told_as_zero() -> None:
     assert "0.0/s" not in describe(observed(0, 1, offered_rps=None), decided(1))
+
+
+def test_first_answer_that_is_seen_early_counts_from_the_decision_all_the_same() -> None:
+    world = World(lambda _: 5.0, target(10), lambda *_: None)
+    world.loop.tick(1.0)
+    world.loop.handle(Applied(Apply(()), 100.0), 1.0)
+    world.loop.handle(Booted("web-1", {}), 1.3)
+    world.loop.handle(FirstAnswer("web-1", 1.4), 1.41)
+    assert world.of("first_answer") == []
+    world.loop.handle(Applied(Apply(world.loop.fleet.members()), 100.0), 1.42)
+    assert world.of("first_answer")[0]["since_decision_ms"] == pytest.approx(400)

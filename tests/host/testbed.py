@@ -124,13 +124,18 @@ def left_behind() -> list[str]:
     mounts = Path("/proc/self/mounts").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if PREFIX in line]
     found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/lxc.*.{PREFIX}-*")]
-    ours = (f"/run/{PREFIX}", f"{PREFIX}-web", "webapp.zygote")
-    return found + [f"process {words}" for words in _processes() if any(part in words for part in ours)]
+    return found + [f"process {' '.join(words)}" for words in _processes() if any(map(_ours, words))]
 
 
-def _processes() -> list[str]:
-    lines = []
+def _ours(word: str) -> bool:
+    """A whole word of a command line; a shell that merely speaks of us has more in one."""
+    return word == "webapp.zygote" or (word.startswith((f"/run/{PREFIX}/", f"{PREFIX}-web-")) and " " not in word)
+
+
+def _processes() -> list[list[str]]:
+    """The command lines, as words."""
+    found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-    return lines
+            found.append(path.read_bytes().decode(errors="replace").split("\0"))
+    return found
