@@ -129,6 +129,8 @@ def left_behind() -> list[str]:
 
 def _ours(word: str) -> bool:
     """A whole word of a command line; a shell that merely speaks of us has more in one."""
+    if word.startswith("[lxc monitor]"):
+        return f" {PREFIX}-web-" in word
     return word == "webapp.zygote" or (word.startswith((f"/run/{PREFIX}/", f"{PREFIX}-web-")) and " " not in word)
 
 
