@@ -20,6 +20,9 @@ def ensure_environment(module: str) -> None:
 
 if __name__ == "__main__":
     ensure_environment("controller")
-    from controller.cli import main
+    try:
+        from controller.cli import main
 
-    sys.exit(main())
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

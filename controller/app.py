@@ -73,15 +73,16 @@ class Controller:
                 raise ControllerError(
                     f"{', '.join(strangers)} run with other settings: stop them by make clean-host first"
                 )
+            prepare_objects_dir(self._site)
+            serving = self._balancer.serving() if self._balancer.running() else frozenset()
             try:
-                self._prepare()
+                self._prepare(serving)
                 self._run_ticks()
             finally:
                 self._tidy_up()
 
-    def _prepare(self) -> None:
+    def _prepare(self, serving: frozenset[str]) -> None:
         prepare_run_dir(self._site)
-        prepare_objects_dir(self._site)
         self._containers.prepare()
         network.create(self._site)
         self._requests.open()
@@ -91,14 +92,14 @@ class Controller:
         )  # fmt: skip
         if not self._balancer.running():
             self._balancer.apply([])
-        self._adopt()
+        self._adopt(serving)
 
-    def _adopt(self) -> None:
+    def _adopt(self, serving: frozenset[str]) -> None:
         """Take over what an earlier controller left: what serves goes on serving, what is broken is removed."""
-        running, serving = self._containers.running(), self._balancer.serving()
+        running = self._containers.running()
         for name in set(self._containers.present()) - set(running):
             log.info("removing %s, which an earlier controller left", name)
-            if trouble := _trouble_of(partial(self._containers.stop, name)):
+            if trouble := trouble_of(partial(self._containers.stop, name)):
                 log.error(trouble)
         for name, slot in sorted(running.items()):
             self._fleet.adopt(name, slot, self._now(), serving=name in serving)
@@ -155,7 +156,7 @@ class Controller:
             partial(network.remove, self._site),
             partial(remove_run_dir, self._site),
         )
-        troubles = [trouble for step in steps if (trouble := _trouble_of(step))]
+        troubles = [trouble for step in steps if (trouble := trouble_of(step))]
         self._journal.write(self._now(), "stop", troubles=troubles)
         self._journal.close()
         if troubles:
@@ -164,13 +165,14 @@ class Controller:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the loop at its next step; a second one does not cut the tidying short."""
+        """SIGINT, SIGTERM and SIGHUP (a closed terminal) end the loop at its next step; a second one does not cut the
+        tidying short."""
 
         def stop(*_: object) -> None:
             self._stopping = True
             self._host.events.put(None)
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, stop)
         yield
 
@@ -190,7 +192,7 @@ class Controller:
         self._host.events.put(FirstAnswer(name, at_s))
 
 
-def _trouble_of(step: Callable[[], object]) -> str:
+def trouble_of(step: Callable[[], object]) -> str:
     """Do one step of the tidying; what went wrong, in words, so that the other steps are done all the same."""
     try:
         step()
@@ -237,10 +239,15 @@ def controller_pid(site: Site) -> int | None:
 
 def prepare_objects_dir(site: Site) -> None:
     """Make the object directory for the instances' user. Raises ControllerError for one that this user cannot write."""
-    if not site.objects_dir.exists():
-        site.objects_dir.mkdir(parents=True)
-        os.chown(site.objects_dir, INSTANCE_UID, INSTANCE_UID)
-    facts = site.objects_dir.stat()
+    try:
+        if not site.objects_dir.exists():
+            site.objects_dir.mkdir(parents=True)
+            os.chown(site.objects_dir, INSTANCE_UID, INSTANCE_UID)
+        facts = site.objects_dir.stat()
+    except OSError as error:
+        raise ControllerError(f"--objects {site.objects_dir}: {error.strerror}") from error
+    if not site.objects_dir.is_dir():
+        raise ControllerError(f"--objects {site.objects_dir}: is not a directory")
     if not ((facts.st_uid == INSTANCE_UID and facts.st_mode & 0o300 == 0o300) or facts.st_mode & 0o003 == 0o003):
         raise ControllerError(f"--objects {site.objects_dir}: uid {INSTANCE_UID}, which instances run as, cannot write")
 
@@ -249,7 +256,7 @@ def remove_instances(containers: Containers) -> list[str]:
     """Stop and remove every instance, several at once; their names. Raises ControllerError for those that stay."""
     names = containers.present()
     with ThreadPoolExecutor(4) as pool:
-        troubles = list(pool.map(lambda name: _trouble_of(partial(containers.stop, name)), names))
+        troubles = list(pool.map(lambda name: trouble_of(partial(containers.stop, name)), names))
     if any(troubles):
         raise ControllerError("; ".join(filter(None, troubles)))
     return names

@@ -11,10 +11,12 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from controller import network
-from controller.app import controller_pid, remove_instances, remove_run_dir
+from controller.app import controller_pid, remove_instances, remove_run_dir, trouble_of
 from controller.containers import Containers, lxc_path
 from controller.haproxy import HAProxy
 from controller.ports import ControllerError
@@ -39,18 +41,28 @@ def clean(site: Site, keep_template: bool) -> None:
     if balancer.master_pid() is not None:
         say("stopping HAProxy")
         balancer.stop(grace_s=1.0)
+    steps: list[Callable[[Site], None]] = [_remove_instances, _remove_network, _remove_run_files, remove_cgroups]
+    if not keep_template:
+        steps += [_remove_link, _remove_template, _remove_objects_dir]
+    troubles = [trouble for step in steps if (trouble := trouble_of(partial(step, site)))]
+    if troubles:
+        raise ControllerError("; ".join(troubles))
+
+
+def _remove_instances(site: Site) -> None:
     for name in remove_instances(Containers(site, {}, threading.Event())):
         say(f"removed instance {name}")
+
+
+def _remove_network(site: Site) -> None:
     if network.remove(site):
         say(f"removed the bridge {site.bridge} and its route")
+
+
+def _remove_run_files(site: Site) -> None:
     if remove_run_dir(site):
         say(f"removed {site.run_dir}")
-    remove_cgroups(site)
     site.lock_file.unlink(missing_ok=True)
-    if not keep_template:
-        _remove_link()
-        _remove_template(site)
-        _remove_objects_dir(site)
 
 
 def _stop_controller(site: Site, pid: int) -> None:
@@ -81,12 +93,13 @@ def remove_cgroups(site: Site) -> None:
 
 def _remove_template(site: Site) -> None:
     template = lxc_path() / site.template
-    if template.exists():
-        shutil.rmtree(template)
-        say(f"removed the template {template}; 'make rootfs' builds it again")
+    for folder in (template, template.with_name(f"{template.name}.new")):
+        if folder.exists():
+            shutil.rmtree(folder)
+            say(f"removed {folder}; 'make rootfs' builds the template again")
 
 
-def _remove_link() -> None:
+def _remove_link(_: Site) -> None:
     """The link that `make setup` made, and no other of that name."""
     link = Path("/usr/local/bin/locust")
     if link.is_symlink() and link.readlink() == ROOT / ".venv" / "bin" / "locust":
@@ -116,7 +129,7 @@ def main() -> int:
     except ControllerError as error:
         print(f"clean-host: {error}", file=sys.stderr)
         return 1
-    say("nothing of the project is left on this host")
+    say("nothing else of the project is left on this host")
     return 0
 
 

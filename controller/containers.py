@@ -187,8 +187,8 @@ class Containers:
             _run(["lxc-stop", "-n", container, "-k"], STOP_S)
         deadline = time.monotonic() + STOP_S
         while (self._path / container).exists() and time.monotonic() < deadline:
-            if time.monotonic() > deadline - STOP_S + 2.0 and not lxc.Container(container).running:
-                self._remove(container)  # its monitor, which should have removed it, is gone
+            if time.monotonic() > deadline - STOP_S + 2.0:
+                self._remove(container)
             time.sleep(POLL_S)
         for path in self._dir.glob(f"{name}.*"):
             path.unlink(missing_ok=True)
@@ -196,7 +196,13 @@ class Containers:
             raise ControllerError(f"{container} could not be removed within {STOP_S:g} s")
 
     def _remove(self, container: str) -> None:
-        """`lxc-destroy` leaves a stopped ephemeral container as it is; the library does not."""
+        """Remove what its monitor, which is gone, should have removed, or kill what an orphaned lxc-copy has started.
+
+        `lxc-destroy` leaves a stopped ephemeral container as it is; the library does not.
+        """
+        if lxc.Container(container).running:
+            _run(["lxc-stop", "-n", container, "-k"], STOP_S)
+            return
         lxc.Container(container).destroy()
         if not (self._path / container / "config").exists():
             shutil.rmtree(self._path / container, ignore_errors=True)

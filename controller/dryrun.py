@@ -28,9 +28,9 @@ def dry_run(site: Site, settings: PolicyFile) -> None:
     if not balancer.running():
         raise ControllerError("--dry-run: there is nothing to observe, no controller has started HAProxy on this host")
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    policy, limiter, offered = settings.make_policy(), Limiter(settings.make_limits()), Counter(1.0)
+    policy, limiter, offered = settings.make_policy(), Limiter(settings.make_limits()), Counter(settings.rate_window_s)
     while not stop.is_set():
         observation = _observe(balancer, offered)
         decision = limiter.apply(policy.decide(observation), observation)

@@ -88,7 +88,6 @@ class Fleet:
         self.instances: dict[str, Instance] = {}
         self.wanted = wanted
         self.standby = standby
-        self.decided_s = 0.0  # when `wanted` was last changed
         self.loads: Mapping[str, int] = {}  # requests in flight by instance, as last seen
         self._victim = victim
         self._prefix = prefix
@@ -116,7 +115,7 @@ class Fleet:
 
     def plan(self, now_s: float) -> list[Action]:
         """The actions that bring the fleet nearer to what is wanted; empty when it is there or on its way."""
-        steps = (self._returns, self._drains, self._clones, self._apply, self._stops, self._freezes)
+        steps = (self._returns, self._drains, self._clones, self._promote, self._apply, self._stops, self._freezes)
         return [action for step in steps for action in step(now_s)]
 
     def _returns(self, now_s: float) -> list[Action]:
@@ -183,6 +182,14 @@ class Fleet:
         chosen = sorted(serving + promoted + draining, key=lambda i: (-i.ordered_s, i.slot))
         return tuple(Member(i.name, i.slot, draining=i.phase is Phase.DRAINING) for i in chosen)
 
+    def _promote(self, now_s: float) -> list[Action]:
+        """Note when an instance of the pool was chosen; `members` has it already."""
+        names = {member.name for member in self.members()}
+        for instance in self.within(Phase.STANDBY):
+            if instance.frozen and instance.chosen_s is None and instance.name in names:
+                self.instances[instance.name] = replace(instance, chosen_s=now_s)
+        return []
+
     def _apply(self, now_s: float) -> list[Action]:
         """A drain is set at run time: on its own it is no reason to apply, only who is in the back end is."""
         members = self.members()
@@ -220,7 +227,7 @@ class Fleet:
 
     def applied(self, members: Iterable[Member], now_s: float) -> list[Instance]:
         """The balancer serves these members now; returns the instances that entered service by it, as they were on
-        standby. One that was promoted from the pool counts as ordered when it was decided on."""
+        standby. One that was promoted from the pool counts as ordered when it was chosen."""
         self._applied, self._applying, self._apply_from_s = frozenset(members), False, None
         names = [m.name for m in self._applied if not m.draining and self._is(m.name, Phase.STANDBY)]
         entered = [self._dated(self.instances[name]) for name in names]
@@ -229,9 +236,9 @@ class Fleet:
         return entered
 
     def _dated(self, instance: Instance) -> Instance:
-        if not instance.frozen:
+        if instance.chosen_s is None:
             return instance
-        return replace(instance, ordered_s=self.decided_s, since_s=self.decided_s, timings_ms={})
+        return replace(instance, ordered_s=instance.chosen_s, since_s=instance.chosen_s, timings_ms={})
 
     def apply_failed(self, now_s: float) -> None:
         """The balancer still serves what it served; try again after a pause."""

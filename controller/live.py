@@ -12,9 +12,20 @@ from queue import SimpleQueue
 from controller.containers import Containers
 from controller.fleet import Action, Apply, Clone, Drain, Freeze, Return, Stop
 from controller.haproxy import HAProxy
-from controller.ports import Applied, ApplyFailed, Booted, ControllerError, Drained, Event, Failed, StopFailed, Stopped
+from controller.ports import (
+    Applied,
+    ApplyFailed,
+    Booted,
+    ControllerError,
+    Drained,
+    Event,
+    Failed,
+    ReturnFailed,
+    StopFailed,
+    Stopped,
+)
 
-DRAIN_S = 30.0  # HAProxy's own time-out of an answer: what is in flight after that is not answered any more
+DRAIN_S = 30.0  # as long as HAProxy's old workers may live; a transfer that takes longer is cut
 PARALLEL_BOOTS = os.cpu_count() or 1  # boots are bound by the CPU: more at once make each slower and none earlier
 
 
@@ -48,10 +59,10 @@ class Host:
                     self._balancing.submit(self._report, partial(self._apply, action), ApplyFailed)
                 case Drain(name):
                     order = self._drain_orders[name] = object()
-                    self._drains.submit(self._report, partial(self._drain, name, order), partial(Drained, name))
+                    self._balancing.submit(self._report, partial(self._drain, name, order), partial(Drained, name))
                 case Return(name):
                     self._drain_orders.pop(name, None)
-                    self._balancing.submit(self._report, partial(self._return, name), ApplyFailed)
+                    self._balancing.submit(self._report, partial(self._return, name), partial(ReturnFailed, name))
                 case Freeze(name):
                     self._balancing.submit(self._report, partial(self._freeze, name), partial(Failed, name))
                 case Stop(name):
@@ -76,7 +87,8 @@ class Host:
             event = failure(str(error))
         except Exception as error:
             event = failure(f"{type(error).__name__}: {error}")
-        self.events.put(event)
+        if event is not None:
+            self.events.put(event)
 
     def _boot(self, name: str, slot: int) -> Event:
         self._await_first_answer(name)
@@ -100,19 +112,26 @@ class Host:
         return Applied(action, 1000 * (time.monotonic() - started), how)
 
     def _drain(self, name: str, order: object) -> Event | None:
-        """None where the order was called back: the instance serves again, or is gone."""
-        deadline, refusal = time.monotonic() + DRAIN_S, ""
+        """Begin to drain, in turn with applies and returns, and wait beside them."""
         if self._drain_orders.get(name) is not order:
             return None
+        refusal = ""
         try:
             self._balancer.drain(name)
         except ControllerError as error:
             refusal = str(error)
+        self._drains.submit(self._report, partial(self._await_idle, name, order, refusal), partial(Drained, name))
+        return None
+
+    def _await_idle(self, name: str, order: object, refusal: str) -> Event | None:
+        """None where the order was called back: the instance serves again, or is gone."""
+        deadline = time.monotonic() + DRAIN_S
         while time.monotonic() < deadline and not self._closing.is_set():
-            if self._drain_orders.get(name) is not order:
-                return None
             with contextlib.suppress(ControllerError, OSError, ValueError):  # no answer is not "none in flight"
-                if self._balancer.in_flight(name) == 0:
+                idle = self._balancer.in_flight(name) == 0
+                if self._drain_orders.get(name) is not order:
+                    return None
+                if idle:
                     return Drained(name, refusal)
             time.sleep(0.02)
         return Drained(name, f"still had requests in flight after {DRAIN_S:g} s of draining")

@@ -21,6 +21,7 @@ from controller.ports import (
     Failed,
     FirstAnswer,
     Journal,
+    ReturnFailed,
     Sensor,
     StopFailed,
     Stopped,
@@ -49,7 +50,7 @@ class Loop:
         decision = self._limiter.apply(self._policy.decide(observation), observation)
         sentence = describe(observation, decision)
         if decision.wanted != self.fleet.wanted:
-            was, self.fleet.wanted, self.fleet.decided_s = self.fleet.wanted, decision.wanted, now_s
+            was, self.fleet.wanted = self.fleet.wanted, decision.wanted
             self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
         self.fleet.loads = observation.loads
         if observation.missing:
@@ -65,6 +66,7 @@ class Loop:
                 self.fleet.booted(name, now_s, timings_ms)
                 self._journal_phase(now_s, name, **{f"{part}_ms": ms for part, ms in timings_ms.items()})
             case Failed(name, reason):
+                self._early_answers.pop(name, None)
                 if self.fleet.failed(name, now_s):
                     log.warning("%s failed: %s", name, reason)
                     self._journal_phase(now_s, name, reason=reason)
@@ -80,6 +82,9 @@ class Loop:
             case Stopped(name, took_ms):
                 self.fleet.stopped(name)
                 self._journal.write(now_s, "instance", instance=name, phase="GONE", stop_ms=round(took_ms, 1))
+            case ReturnFailed(name, reason):
+                self.fleet.reapply(now_s)
+                self._error(now_s, f"{name} could not be taken back: {reason}")
             case StopFailed(name, reason):
                 self.fleet.stop_failed(name, now_s)
                 self._error(now_s, f"{name} could not be stopped: {reason}")
@@ -92,7 +97,9 @@ class Loop:
         event = "reload" if how == "reload" else "apply"
         self._journal.write(now_s, event, ok=True, how=how, took_ms=round(took_ms, 1), members=len(members))
         for instance in entered:
-            self._journal_phase(now_s, instance.name, **_breakdown(instance, now_s))
+            breakdown = _breakdown(instance, now_s)
+            log.info("%s is in service, %.0f ms after the decision", instance.name, breakdown["total_ms"])
+            self._journal_phase(now_s, instance.name, **breakdown)
             if instance.name in self._early_answers:
                 self._first_answer(instance.name, self._early_answers.pop(instance.name), now_s)
 

@@ -3,6 +3,7 @@
 `None` in an observation means "not known", never zero: missing data must not look like an idle service.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -30,6 +31,7 @@ class Instance:
     ordered_s: float
     since_s: float
     idle: bool = False  # DRAINING and nothing is in flight any more
+    chosen_s: float | None = None  # when it was promoted from the pool
     frozen: bool = False  # on STANDBY: uses no CPU until it is promoted
     stop_from_s: float = 0.0  # a stop that failed is tried again from then on
     timings_ms: Mapping[str, float] = field(default_factory=dict)
@@ -47,8 +49,8 @@ class Counts:
 
     @property
     def ordered(self) -> int:
-        """Instances that serve or are on their way: the capacity that past decisions already paid for."""
-        return max(self.in_service + self.booting, self.wanted)
+        """Instances that serve or are on their way to it: the capacity that past decisions already paid for."""
+        return max(self.in_service, self.wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,19 @@ class Observation:
     @property
     def rate_per_instance(self) -> float | None:
         """Offered requests per second and instance, over the instances that serve or are on their way."""
-        return None if self.offered_rps is None else self.offered_rps / max(1, self.counts.ordered)
+        return _share(self.offered_rps, self.counts.ordered)
 
     @property
     def in_flight_per_instance(self) -> float | None:
         """Requests in flight (in HAProxy's queue or at an instance) per instance that serves or is on its way."""
-        return None if self.in_flight_requests is None else self.in_flight_requests / max(1, self.counts.ordered)
+        return _share(self.in_flight_requests, self.counts.ordered)
+
+
+def _share(amount: float | None, instances: int) -> float | None:
+    """Without instances any load is infinitely too much for each, so that rules leave zero."""
+    if amount is None or instances:
+        return None if amount is None else amount / instances
+    return math.inf if amount else 0.0
 
 
 METRICS = (

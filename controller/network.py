@@ -18,9 +18,11 @@ LAST_RESORT_METRIC = "4294967294"
 
 def ip(*arguments: str, lines: str = "") -> str:
     """Run `ip`; `lines` are commands for `ip -batch -`. Raises ControllerError with ip's own words."""
-    done = subprocess.run(["ip", *arguments], input=lines, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["ip", *arguments], input=lines, capture_output=True, text=True, check=False, start_new_session=True
+    )  # a Ctrl-C at the terminal is for the controller alone
     if done.returncode:
-        raise ControllerError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+        raise ControllerError(f"ip {' '.join(arguments)}: {done.stderr.strip() or f'ended with {done.returncode}'}")
     return done.stdout
 
 
@@ -62,7 +64,8 @@ def remove(site: Site) -> bool:
     found = exists(site)
     if found:
         ip("link", "delete", site.bridge)
-    if "unreachable" in ip("-4", "route", "show", "type", "unreachable", "exact", str(site.subnet)):
-        ip("route", "delete", "unreachable", str(site.subnet), "metric", LAST_RESORT_METRIC)
-        found = True
+    for route in json.loads(ip("-json", "-4", "route", "show", "type", "unreachable") or "[]"):
+        if str(route.get("metric")) == LAST_RESORT_METRIC:  # ours, of whatever subnet
+            ip("route", "delete", "unreachable", route["dst"], "metric", LAST_RESORT_METRIC)
+            found = True
     return found

@@ -61,6 +61,14 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnFailed:
+    """The balancer did not take a draining instance back; what it serves is to be applied anew."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopFailed:
     """Something of the instance is still there."""
 
@@ -76,7 +84,7 @@ class FirstAnswer:
     at_s: float
 
 
-Event = Booted | Failed | Applied | ApplyFailed | Drained | Stopped | StopFailed | FirstAnswer
+Event = Booted | Failed | Applied | ApplyFailed | Drained | Stopped | StopFailed | ReturnFailed | FirstAnswer
 
 
 class Sensor(Protocol):

@@ -6,6 +6,9 @@ from controller.__main__ import ensure_environment
 
 if __name__ == "__main__":
     ensure_environment("experiments")
-    from experiments.cli import main
+    try:
+        from experiments.cli import main
 
-    sys.exit(main())
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

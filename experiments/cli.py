@@ -40,7 +40,8 @@ def _add_bench(commands: Any) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         return COMMANDS[options.command](options)
     except ScenarioError as error:

@@ -25,6 +25,11 @@ from typing import Any
 
 import requests
 
+from controller.app import controller_pid
+from controller.config import load
+from controller.ports import ControllerError
+from controller.preflight import check_root
+from controller.site import Site
 from experiments import summary
 from experiments.machine import ROOT, machine, versions
 from experiments.scenario import Scenario
@@ -56,7 +61,11 @@ class Run:
 
     def execute(self) -> dict[str, Any]:
         """Make the run and return its key figures. Raises RunError, KeyboardInterrupt; both leave a marked folder."""
-        self.folder.mkdir(parents=True)
+        self._check()
+        try:
+            self.folder.mkdir(parents=True)
+        except OSError as error:
+            raise RunError(f"--results {self.results}: {error.strerror}") from error
         policy = self.folder / "policy.yaml"
         shutil.copyfile(ROOT / self.scenario.policy, policy)
         status = "failed"
@@ -71,6 +80,16 @@ class Run:
         finally:
             self._write_run(status)
         return figures
+
+    def _check(self) -> None:
+        """What must be so before the run begins, and before a folder is made for it. Raises RunError."""
+        try:
+            check_root()
+            load(ROOT / self.scenario.policy)
+        except ControllerError as error:
+            raise RunError(str(error)) from error
+        if (pid := controller_pid(Site())) is not None:
+            raise RunError(f"another controller runs on this host (pid {pid}); stop it first")
 
     def _drive(self, policy: Path) -> None:
         journal = self.folder / "journal.jsonl"
@@ -144,7 +163,7 @@ class Run:
         scenario = self.scenario
         _write_json(self.folder / "run.json", {
             "run_id": self.run_id, "scenario": self.scenario_name, "title": scenario.title,
-            "hypothesis": scenario.hypothesis, "kind": "real", "status": status,
+            "hypothesis": scenario.claim(), "kind": "real", "status": status,
             "started": self.started.isoformat(timespec="seconds"), "duration_s": scenario.load.duration_s,
             "shape": {"kind": scenario.load.shape, **scenario.load.model_dump(exclude={"shape"})},
             "policy_file": scenario.policy, "machine": machine(), "versions": versions(),

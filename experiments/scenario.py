@@ -52,6 +52,10 @@ class Scenario(BaseModel):
     load: Load
     settle_s: float = Field(default=5, ge=0, le=600)
 
+    def claim(self) -> str:
+        """The hypothesis with the load's and the policy's values in it."""
+        return self.hypothesis.format(policy=self.policy, **self.load.model_dump())
+
 
 def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))

@@ -92,7 +92,7 @@ def fleet_figures(events: Sequence[Event]) -> dict[str, Any]:
     """Size and cost of the fleet, its decisions and reloads, and how long a decision took to take effect."""
     ticks = samples(events)
     changes = [event["wanted"] - event["was"] for event in events if event["event"] == "decision"]
-    entered = [event for event in events if event.get("phase") == "IN_SERVICE"]
+    entered = [event for event in events if event.get("phase") == "IN_SERVICE" and "total_ms" in event]  # not returns
     first_ms = [event["since_decision_ms"] for event in events if event["event"] == "first_answer"]
     reloads_ms = [event["took_ms"] for event in events if event["event"] == "reload"]
     figures: dict[str, Any] = {

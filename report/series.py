@@ -103,12 +103,15 @@ def scale_up_stages(starts: pd.DataFrame, first_answers: pd.DataFrame) -> pd.Dat
     Stages: waiting (what the measured stages do not explain), clone, address, application, balancer, first_answer.
     Instances without measured stages (a standby that was promoted) are left out.
     """
-    measured = starts.dropna(subset=["clone_ms", "total_ms"])
-    answers = first_answers.dropna(subset=["since_decision_ms"])[["instance", "since_decision_ms"]]
-    # A name may return later in a run: the n-th start belongs to the n-th first answer.
-    measured = measured.assign(nth=measured.groupby("instance").cumcount())
-    answers = answers.assign(nth=answers.groupby("instance").cumcount())
-    joined = measured.merge(answers, on=["instance", "nth"], how="left")
+    # A name may return later in a run: a first answer belongs to the last start of that name before it.
+    started = starts.sort_values("t_s").reset_index(drop=True)
+    answers = first_answers.dropna(subset=["since_decision_ms"])[["t_s", "instance", "since_decision_ms"]]
+    answers = answers.sort_values("t_s").assign(start=lambda frame: [
+        max(started.index[(started["instance"] == name) & (started["t_s"] <= t_s)], default=-1)
+        for name, t_s in zip(frame["instance"], frame["t_s"], strict=True)
+    ])  # fmt: skip
+    first = answers.drop_duplicates("start").set_index("start")["since_decision_ms"]
+    joined = started.assign(since_decision_ms=first.reindex(started.index)).dropna(subset=["clone_ms", "total_ms"])
     stages = joined[["clone_ms", "address_ms", "application_ms", "balancer_ms"]].fillna(0.0)
     frame = pd.DataFrame({"instance": joined["instance"], "t_s": joined["t_s"]})
     frame["waiting"] = (joined["total_ms"] - stages.sum(axis=1)).clip(lower=0.0)

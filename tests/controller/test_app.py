@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,8 +79,16 @@ def test_events_are_handled_between_ticks(controller: Controller) -> None:
 
 
 def test_signal_ends_the_wait_for_events_at_once(controller: Controller) -> None:
-    controller._stopping = True
-    controller._handle_events_until(controller._now() + 60)
+    def stop() -> None:
+        controller._stopping = True
+        controller._host.events.put(None)
+
+    timer = threading.Timer(0.05, stop)
+    timer.start()
+    began_s = controller._now()
+    controller._handle_events_until(began_s + 60)
+    timer.join()
+    assert controller._now() - began_s < 30
 
 
 def test_dead_instance_is_reported_once(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def test_promotion_takes_the_oldest_of_the_pool_and_refills_it() -> None:
 
 def test_promoted_instance_counts_as_ordered_when_it_was_decided_on() -> None:
     made = serving(1, standby=1)
-    made.wanted, made.decided_s = 2, 9.0
+    made.wanted = 2
     made.plan(9.0)
     (entered,) = made.applied(made.members(), 9.02)
     assert (entered.ordered_s, entered.since_s, dict(entered.timings_ms)) == (9.0, 9.0, {})

@@ -21,17 +21,22 @@ class Played:
         self.answers: list[int | Exception] = [0]
         self.asked = 0
         self.thawed: list[str] = []
+        self.slow_apply_s = 0.0
+        self.done: list[str] = []
 
     def boot(self, *_: Any) -> dict[str, float]:
         return {"clone": 1.0, **self.refuse()}
 
     def apply(self, *_: Any) -> None:
+        threading.Event().wait(self.slow_apply_s)
         self.refuse()
 
     def drain(self, *_: Any) -> None:
+        self.done.append("drain")
         self.refuse()
 
     def undrain(self, *_: Any) -> None:
+        self.done.append("undrain")
         self.refuse()
 
     def thaw(self, name: str) -> None:
@@ -146,8 +151,27 @@ def test_members_are_thawed_before_they_get_traffic(host: Host, played: Played) 
     assert played.thawed == ["web-1", "web-2"]
 
 
+def settled(host: Host) -> list[Event | None]:
+    """Wait until all that was ordered of the balancer is done; the events up to then."""
+    host.act([Apply((Member("last", 9),))])
+    events: list[Event | None] = []
+    while not (events and isinstance(events[-1], Applied) and events[-1].action == Apply((Member("last", 9),))):
+        events.append(host.events.get(timeout=5))
+    return events[:-1]
+
+
 def test_drain_that_was_called_back_reports_nothing(host: Host, played: Played) -> None:
     played.answers = [1]
     host.act([Drain("web-1"), Return("web-1")])
-    host.close()
-    assert host.events.empty() or host.events.get_nowait() is None
+    assert settled(host) == []
+
+
+@pytest.mark.parametrize("orders", [[Drain, Return], [Drain, Return, Drain]])
+def test_drains_and_returns_reach_the_balancer_in_their_order(
+    host: Host, played: Played, orders: list[type[Drain | Return]]
+) -> None:
+    """An apply that takes its time must not let them overtake each other."""
+    played.slow_apply_s, played.answers = 0.1, [1]
+    host.act([Apply(()), *(order("web-1") for order in orders)])
+    settled(host)
+    assert played.done[-1] == {Drain: "drain", Return: "undrain"}[orders[-1]]

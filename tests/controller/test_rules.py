@@ -1,5 +1,6 @@
 """The policy `rules`: thresholds that must hold for a while, cooldowns, and conflicts."""
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -115,7 +116,7 @@ def test_policy_describes_each_rule_on_a_line() -> None:
 def test_booting_instances_count_for_the_rate_per_instance() -> None:
     """Else each tick of a boot would order the same capacity again."""
     assert observed(0, 10, offered_rps=100).rate_per_instance == 10
-    assert observed(0, 0, offered_rps=100).rate_per_instance == 100
+    assert observed(0, 0, offered_rps=100).rate_per_instance == math.inf
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -92,6 +92,9 @@ def test_stages_of_a_start_sum_to_the_time_until_the_first_answer() -> None:
 
 def test_a_name_that_returns_is_a_start_of_its_own_and_a_promoted_standby_is_none() -> None:
     starts = pd.DataFrame([start("web-2", 330.0), start("web-2", 350.0), start("web-3", None, None)])
-    answers = pd.DataFrame({"t_s": [1.0, 2.0], "instance": ["web-2"] * 2, "since_decision_ms": [340.0, 380.0]})
+    starts["t_s"] = [0.5, 1.5, 1.8]
+    answers = pd.DataFrame(
+        {"t_s": [1.0, 2.0, 2.1], "instance": ["web-2"] * 2 + ["web-3"], "since_decision_ms": [340.0, 380.0, 20.0]}
+    )
     stages = series.scale_up_stages(starts, answers)
     assert stages["first_answer"].tolist() == [10.0, 30.0]
