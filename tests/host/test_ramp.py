@@ -66,7 +66,7 @@ def test_journal_tells_where_the_time_of_a_scale_up_went(run_folder: Path) -> No
     entered = [event for event in events(run_folder, "instance") if event["phase"] == "IN_SERVICE"]
     assert len(entered) >= 5
     for event in entered:
-        parts = [event[f"{part}_ms"] for part in ("clone", "address", "application", "balancer")]
+        parts = [event[f"{part}_ms"] for part in ("wait", "clone", "address", "application", "balancer")]
         assert all(part >= 0 for part in parts)
         assert abs(sum(parts) - event["total_ms"]) < 1
     assert len(events(run_folder, "first_answer")) >= 5
