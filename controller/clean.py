@@ -22,9 +22,9 @@ from controller.haproxy import HAProxy
 from controller.ports import ControllerError
 from controller.preflight import check_root
 from controller.site import Site
+from controller.usage import CGROUPS
 
 STOP_S = 60.0
-CGROUPS = Path("/sys/fs/cgroup")
 ROOT = Path(__file__).resolve().parent.parent
 
 

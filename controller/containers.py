@@ -24,7 +24,7 @@ import lxc
 from controller.ports import ControllerError
 from controller.site import Site, mac
 from controller.usage import set_frozen
-from controller.zygote import PAUSE, Zygote, ZygoteError, application
+from controller.zygote import PAUSE, Zygote, ZygoteError, application, last_line
 
 log = logging.getLogger("controller")
 
@@ -133,7 +133,7 @@ class Containers:
         ]  # fmt: skip
         done = _run(command, CLONE_S)
         if done.returncode:
-            raise BootError(f"lxc-copy: {_last_line(log) or done.stderr.strip() or f'exit {done.returncode}'}")
+            raise BootError(f"lxc-copy: {last_line(log) or done.stderr.strip() or f'exit {done.returncode}'}")
 
     def await_health(self, name: str, slot: int) -> tuple[float, float]:
         """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
@@ -146,7 +146,7 @@ class Containers:
             if name not in self._pidfds:
                 raise BootError("it was stopped before it was healthy")
             if name in self.died():
-                raise BootError(f"its application ended: {_last_line(self._dir / f'{name}.console') or 'no output'}")
+                raise BootError(f"its application ended: {last_line(self._dir / f'{name}.console') or 'no output'}")
             reaction = _knock(address, self._site.port)
             if reached is None and reaction is not None:
                 reached = time.monotonic()
@@ -238,7 +238,7 @@ class Containers:
         """The pid of the first process of an instance's container. Raises BootError."""
         pid: int = lxc.Container(self._site.container(name)).init_pid
         if pid <= 0:
-            raise BootError(f"its first process ended: {_last_line(self._dir / f'{name}.console') or 'no output'}")
+            raise BootError(f"its first process ended: {last_line(self._dir / f'{name}.console') or 'no output'}")
         return pid
 
     def _watch(self, name: str, pid: int) -> None:
@@ -285,10 +285,3 @@ def _run(command: list[str], timeout_s: float) -> subprocess.CompletedProcess[st
         )
     except subprocess.TimeoutExpired as error:
         raise BootError(f"{command[0]} did not end within {timeout_s:g} s") from error
-
-
-def _last_line(path: Path) -> str:
-    with contextlib.suppress(OSError):
-        lines = path.read_text(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
-    return ""

@@ -183,11 +183,12 @@ class Fleet:
         return tuple(Member(i.name, i.slot, draining=i.phase is Phase.DRAINING) for i in chosen)
 
     def _promote(self, now_s: float) -> list[Action]:
-        """Note when an instance of the pool was chosen; `members` has it already."""
+        """Note when an instance of the pool was chosen, or that it is no longer; `members` has it already."""
         names = {member.name for member in self.members()}
         for instance in self.within(Phase.STANDBY):
-            if instance.frozen and instance.chosen_s is None and instance.name in names:
-                self.instances[instance.name] = replace(instance, chosen_s=now_s)
+            chosen = instance.frozen and instance.name in names
+            if chosen is (instance.chosen_s is None):
+                self.instances[instance.name] = replace(instance, chosen_s=now_s if chosen else None)
         return []
 
     def _apply(self, now_s: float) -> list[Action]:

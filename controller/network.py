@@ -45,7 +45,9 @@ def create(site: Site) -> None:
     """Make the bridge, or mend the one that is there."""
     if not exists(site):
         ip("link", "add", site.bridge, "type", "bridge", "forward_delay", "0", "stp_state", "0")
-    Path(f"/proc/sys/net/ipv6/conf/{site.bridge}/disable_ipv6").write_text("1") if _has_ipv6(site) else None
+    no_ipv6 = Path(f"/proc/sys/net/ipv6/conf/{site.bridge}/disable_ipv6")
+    if no_ipv6.exists():
+        no_ipv6.write_text("1")
     ip("address", "replace", f"{site.gateway}/{site.subnet.prefixlen}", "dev", site.bridge)
     ip("link", "set", site.bridge, "up")
     ip("route", "replace", "unreachable", str(site.subnet), "metric", LAST_RESORT_METRIC)
@@ -53,10 +55,6 @@ def create(site: Site) -> None:
     ip("-batch", "-", lines="".join(
         f"neigh replace {address} lladdr {mac(address)} dev {site.bridge} nud permanent\n" for address in addresses
     ))  # fmt: skip
-
-
-def _has_ipv6(site: Site) -> bool:
-    return Path(f"/proc/sys/net/ipv6/conf/{site.bridge}/disable_ipv6").exists()
 
 
 def remove(site: Site) -> bool:

@@ -107,7 +107,7 @@ class Zygote:
         self._stop()
         self._launch(stamp)
         if died:
-            raise ZygoteError(f"the zygote ended: {_last_line(self._log_file)}")
+            raise ZygoteError(f"the zygote ended: {last_line(self._log_file)}")
 
     def _launch(self, stamp: str) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -134,7 +134,7 @@ class Zygote:
             self._stop()
             self._failures += 1
             raise ZygoteError(
-                f"the zygote did not start: {told.decode(errors='replace') or _last_line(self._log_file)}"
+                f"the zygote did not start: {told.decode(errors='replace') or last_line(self._log_file)}"
             )
         self._ready = True
 
@@ -220,7 +220,8 @@ def _stamp(template: Path) -> str:
         raise ZygoteError(f"template: {error}") from error
 
 
-def _last_line(path: Path) -> str:
+def last_line(path: Path) -> str:
+    """The last line of a log, empty where there is none: mostly it says what went wrong."""
     with contextlib.suppress(OSError):
         lines = path.read_text(errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else ""

@@ -11,6 +11,7 @@ import pytest
 from controller import containers
 from controller.containers import BootError, Containers, instance_config
 from controller.site import Site
+from controller.zygote import last_line
 from tests.controller.build import LocalSite
 
 TEMPLATE = Path("/var/lib/lxc/tidebed-template")
@@ -61,8 +62,8 @@ def test_environment_is_passed_in_a_fixed_order() -> None:
 @pytest.mark.parametrize(("text", "last"), [("", ""), ("\n\n", ""), ("a\nb \n", "b"), ("only", "only")])
 def test_last_line_of_a_log_tells_what_went_wrong(tmp_path: Path, text: str, last: str) -> None:
     (tmp_path / "log").write_text(text)
-    assert containers._last_line(tmp_path / "log") == last
-    assert containers._last_line(tmp_path / "none") == ""
+    assert last_line(tmp_path / "log") == last
+    assert last_line(tmp_path / "none") == ""
 
 
 def test_command_that_hangs_is_ended_and_named() -> None:

@@ -33,6 +33,17 @@ def test_promoted_instance_counts_as_ordered_when_it_was_decided_on() -> None:
     assert not made.instances[entered.name].frozen
 
 
+def test_choice_that_was_taken_back_is_forgotten() -> None:
+    made = serving(1, standby=1)
+    made.wanted = 2
+    made.apply_failed(5.0)  # the next apply waits, so the choice can be taken back before it
+    made.plan(5.1)
+    assert made.instances["web-2"].chosen_s == 5.1
+    made.wanted = 1
+    made.plan(5.2)
+    assert made.instances["web-2"].chosen_s is None
+
+
 def test_nothing_is_frozen_while_it_may_be_just_promoted() -> None:
     made = serving(2)
     made.standby = 1
