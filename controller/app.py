@@ -24,7 +24,6 @@ from controller.journal import FileJournal, NoJournal
 from controller.limits import Limiter
 from controller.live import Host
 from controller.loop import Loop
-from controller.model import Phase
 from controller.ports import ControllerError, Failed, FirstAnswer
 from controller.preflight import check
 from controller.requestlog import RequestLog
@@ -183,10 +182,8 @@ class Controller:
         with contextlib.suppress(OSError, ValueError):
             self._sensor.sample()
 
-    def _cpu_percent(self) -> float | None:
-        serving = {instance.name for instance in self._fleet.within(Phase.IN_SERVICE)}
-        pids = {name: pid for name, pid in self._containers.pids().items() if name in serving}
-        return self._cpu.percent(pids, self._now())
+    def _cpu_percent(self) -> dict[str, float]:
+        return self._cpu.percent(self._containers.pids(), self._now())
 
     def _saw_first_answer(self, name: str, at_s: float) -> None:
         self._host.events.put(FirstAnswer(name, at_s))

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from controller.fleet import Victim
 from controller.limits import Limits
 from controller.policies import POLICIES, Policy
+from controller.policies.base import Strict
 from controller.ports import ControllerError
 
 LARGEST_FILE = 100_000
@@ -23,11 +24,7 @@ class ConfigError(ControllerError):
     """The policy file cannot be used."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
-
-
-class Instances(_Strict):
+class Instances(Strict):
     """Bounds of the fleet: in-service instances, and healthy ones kept frozen beside them; and who goes first."""
 
     min: int = Field(default=1, ge=0, le=200)
@@ -42,14 +39,14 @@ class Instances(_Strict):
         return self
 
 
-class Service(_Strict):
+class Service(Strict):
     """What each instance runs with: requests per second it accepts (0: no limit) and what it does beyond them."""
 
     rate_limit: int = Field(default=10, ge=0, le=100_000)
     overload: Literal["reject", "queue"] = "reject"
 
 
-class Limit(_Strict):
+class Limit(Strict):
     """What holds for every policy, see controller.limits.Limits."""
 
     step_up: int = Field(default=0, ge=0, le=200)
@@ -58,7 +55,7 @@ class Limit(_Strict):
     stabilise_down_s: float = Field(default=0, ge=0, le=86400)
 
 
-class PolicyFile(_Strict):
+class PolicyFile(Strict):
     """The whole file."""
 
     instances: Instances = Instances()

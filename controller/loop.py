@@ -5,7 +5,7 @@ in virtual time and in tests.
 """
 
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 from controller.fleet import Apply, Clone, Drain, Fleet, Member, Return, Stop
 from controller.limits import Limiter
@@ -46,13 +46,13 @@ class Loop:
 
     def tick(self, now_s: float) -> str:
         """One step of the loop; returns what happened as one sentence."""
-        observation = self._sensor.observe(now_s, self.fleet.counts())
+        observation = self._sensor.observe(now_s, self.fleet.counts(), list(self.fleet.instances.values()))
         decision = self._limiter.apply(self._policy.decide(observation), observation)
         sentence = describe(observation, decision)
         if decision.wanted != self.fleet.wanted:
             was, self.fleet.wanted = self.fleet.wanted, decision.wanted
             self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
-        self.fleet.loads = observation.loads
+        self.fleet.loads = {each.name: each.in_flight_requests or 0 for each in observation.instances}
         if observation.missing:
             self.fleet.reapply(now_s)
         self._journal.write(now_s, "tick", **_tick_fields(observation), wanted=decision.wanted, sentence=sentence)
@@ -168,12 +168,11 @@ def _seen(observation: Observation) -> str:
 
 
 def _tick_fields(observation: Observation) -> dict[str, object]:
-    fields = {
-        name: _rounded(value) for name, value in asdict(observation).items() if name not in ("t_s", "counts", "loads")
-    }
+    names = (field.name for field in fields(observation) if field.name not in ("t_s", "counts", "instances"))
+    seen = {name: _rounded(getattr(observation, name)) for name in names}
     counts = asdict(observation.counts)
     counts.pop("wanted")
-    return {**fields, **counts}
+    return {**seen, **counts}
 
 
 def _rounded(value: object) -> object:

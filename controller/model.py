@@ -54,6 +54,18 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """One instance at one tick; times are on the observation's axis, `cpu_percent` is of one core."""
+
+    name: str
+    phase: Phase
+    ordered_s: float
+    since_s: float  # when it entered its phase
+    cpu_percent: float | None = None
+    in_flight_requests: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """What was seen at one tick. Rates are requests per second over the last rate window, latencies milliseconds."""
 
@@ -68,8 +80,8 @@ class Observation:
     latency_ms_p50: float | None = None
     latency_ms_p95: float | None = None
     latency_ms_p99: float | None = None
-    cpu_percent: float | None = None
-    loads: Mapping[str, int] = field(default_factory=dict)  # requests in flight by instance
+    cpu_percent: float | None = None  # mean of the instances in service, of one core each
+    instances: tuple[Sample, ...] = ()
     missing: str = ""  # why there are no statistics, empty when there are
 
     @property
@@ -105,7 +117,9 @@ def metric(observation: Observation, name: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How many in-service instances are wanted, and why, in words that a person understands."""
+    """How many in-service instances are wanted, and why, in words that a person understands; `considered` are the
+    other candidates, one sentence each."""
 
     wanted: int
     reason: str
+    considered: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from controller.fleet import Action
-from controller.model import Counts, Observation
+from controller.model import Counts, Instance, Observation
 
 
 class ControllerError(Exception):
@@ -88,9 +88,9 @@ Event = Booted | Failed | Applied | ApplyFailed | Drained | Stopped | StopFailed
 
 
 class Sensor(Protocol):
-    """Where observations come from."""
+    """Where observations come from; the fleet tells what it knows of itself."""
 
-    def observe(self, now_s: float, counts: Counts) -> Observation: ...
+    def observe(self, now_s: float, counts: Counts, instances: Sequence[Instance]) -> Observation: ...
 
 
 class Actuator(Protocol):

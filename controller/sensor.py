@@ -2,10 +2,10 @@
 
 import threading
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from controller.haproxy import HAProxy
-from controller.model import Counts, Observation
+from controller.model import Counts, Instance, Observation, Phase, Sample
 from controller.requestlog import Request, RequestLog
 from controller.statistics import Statistics
 from controller.window import Counter, percentile
@@ -14,7 +14,7 @@ LATENCY_WINDOW_S = 5.0  # enough requests for a percentile even at a low rate
 
 
 class HostSensor:
-    """The live sensor. `cpu_percent` gives the instances' mean CPU use, None where it is not known.
+    """The live sensor. `cpu_percent` gives the CPU use of each instance where it is known, in percent of a core.
 
     Rates are means over `rate_window_s`: a short window reacts soon, but turns single arrivals into noise.
     """
@@ -24,7 +24,7 @@ class HostSensor:
         balancer: HAProxy,
         requests: RequestLog,
         clock: Callable[[], float],
-        cpu_percent: Callable[[], float | None],
+        cpu_percent: Callable[[], Mapping[str, float]],
         rate_window_s: float,
     ) -> None:
         self._balancer = balancer
@@ -39,11 +39,14 @@ class HostSensor:
         """Take in the statistics as they are now; also called just before a reload resets the counters."""
         self._read()
 
-    def observe(self, now_s: float, counts: Counts) -> Observation:
+    def observe(self, now_s: float, counts: Counts, instances: Sequence[Instance]) -> Observation:
         try:
             statistics = self._read()
         except (OSError, ValueError) as error:
-            return Observation(t_s=now_s, counts=counts, missing=f"no statistics from HAProxy ({error})")
+            samples = samples_of(instances, self._cpu_percent(), {})
+            missing = f"no statistics from HAProxy ({error})"
+            return Observation(t_s=now_s, counts=counts, instances=samples, missing=missing)
+        samples = samples_of(instances, self._cpu_percent(), statistics.servers)
         recent = self._requests.since(now_s - max(LATENCY_WINDOW_S, self._rate_window_s))
         rates = outcome_rates(recent, now_s, self._rate_window_s)
         latencies = sorted(request.total_ms for request in recent if request.outcome == "served")
@@ -52,7 +55,7 @@ class HostSensor:
             served_rps=rates["served"], rejected_rps=rates["rejected"], failed_rps=rates["failed"],
             queue_requests=statistics.queue_requests, in_flight_requests=statistics.in_flight_requests,
             latency_ms_p50=percentile(latencies, 0.50), latency_ms_p95=percentile(latencies, 0.95),
-            latency_ms_p99=percentile(latencies, 0.99), cpu_percent=self._cpu_percent(), loads=statistics.servers,
+            latency_ms_p99=percentile(latencies, 0.99), cpu_percent=mean_cpu_percent(samples), instances=samples,
         )  # fmt: skip
 
     def _read(self) -> Statistics:
@@ -60,6 +63,23 @@ class HostSensor:
             statistics = self._balancer.read()
             self._offered.add(self._clock(), statistics.worker_pid, statistics.offered_total)
             return statistics
+
+
+def samples_of(
+    instances: Iterable[Instance], cpu_percent: Mapping[str, float], in_flight: Mapping[str, int]
+) -> tuple[Sample, ...]:
+    """What the fleet, the control groups and HAProxy know of each instance."""
+    return tuple(
+        Sample(each.name, each.phase, each.ordered_s, each.since_s, cpu_percent.get(each.name),
+               in_flight.get(each.name))
+        for each in instances
+    )  # fmt: skip
+
+
+def mean_cpu_percent(samples: Iterable[Sample]) -> float | None:
+    """Over the instances in service whose CPU use is known."""
+    known = [s.cpu_percent for s in samples if s.phase is Phase.IN_SERVICE and s.cpu_percent is not None]
+    return sum(known) / len(known) if known else None
 
 
 def outcome_rates(requests: Iterable[Request], now_s: float, window_s: float) -> dict[str, float]:

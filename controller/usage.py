@@ -43,18 +43,19 @@ def cpu_s(path: Path) -> float:
 
 
 class CpuUsage:
-    """Mean CPU use of the instances in percent of one core each, between one call and the next."""
+    """CPU use of each instance in percent of one core, between one call and the next."""
 
     def __init__(self) -> None:
         self._files: dict[int, Path] = {}
         self._last: dict[int, tuple[float, float]] = {}
 
-    def percent(self, pids: Mapping[str, int], now_s: float) -> float | None:
-        shares = [share for pid in pids.values() if (share := self._share(pid, now_s)) is not None]
+    def percent(self, pids: Mapping[str, int], now_s: float) -> dict[str, float]:
+        """The instances whose use is known: not those that were not seen before."""
+        shares = {name: self._share(pid, now_s) for name, pid in pids.items()}
         for pid in self._files.keys() - set(pids.values()):
             del self._files[pid]
             self._last.pop(pid, None)
-        return 100 * sum(shares) / len(shares) if shares else None
+        return {name: 100 * share for name, share in shares.items() if share is not None}
 
     def _share(self, pid: int, now_s: float) -> float | None:
         with contextlib.suppress(OSError, ValueError, IndexError):

@@ -133,9 +133,7 @@ class Zygote:
         if told != b"ready":
             self._stop()
             self._failures += 1
-            raise ZygoteError(
-                f"the zygote did not start: {told.decode(errors='replace') or last_line(self._log_file)}"
-            )
+            raise ZygoteError(f"the zygote did not start: {told.decode(errors='replace') or last_line(self._log_file)}")
         self._ready = True
 
     def _stop(self) -> None:

@@ -8,15 +8,10 @@ import math
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
+from pydantic import BeforeValidator, Field, RootModel, model_validator
 
-from controller.model import METRICS, Decision, Observation, metric
-
-
-def _known_metric(name: str) -> str:
-    if name not in METRICS:
-        raise ValueError(f"is no metric; known are {', '.join(METRICS)}")
-    return name
+from controller.model import Decision, Observation, metric
+from controller.policies.base import MetricName, Strict
 
 
 def _step(value: Any) -> str:
@@ -26,15 +21,10 @@ def _step(value: Any) -> str:
     return text
 
 
-MetricName = Annotated[str, AfterValidator(_known_metric)]
 Step = Annotated[str, BeforeValidator(_step)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
-
-
-class When(_Strict):
+class When(Strict):
     """A condition: `metric` above or below a bound, without a break for `for_s` seconds."""
 
     metric: MetricName
@@ -56,7 +46,7 @@ class When(_Strict):
         return f"{self.metric} {bound}" + (f" for {self.for_s:g} s" if self.for_s else "")
 
 
-class Then(_Strict):
+class Then(Strict):
     """A change: `add` or `remove` a number or a percentage of the instances wanted now, at least one."""
 
     add: Step | None = None
@@ -83,7 +73,7 @@ def _amount(step: str, wanted: int) -> float:
     return wanted * int(step[:-1]) / 100 if step.endswith("%") else int(step)
 
 
-class Rule(_Strict):
+class Rule(Strict):
     """One rule; after it fired it rests for `cooldown_s` seconds."""
 
     when: When

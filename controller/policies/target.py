@@ -7,15 +7,14 @@ wanted = ceil(offered rate / target), as in the Kubernetes HPA's `AverageValue` 
 
 import math
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from controller.model import Decision, Observation
+from controller.policies.base import Strict
 
 
-class TargetConfig(BaseModel):
+class TargetConfig(Strict):
     """Options under `target:`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     rate_per_instance: float = Field(ge=0.001, le=100_000)
     tolerance: float = Field(default=0.1, ge=0, lt=1)

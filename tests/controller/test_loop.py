@@ -10,9 +10,10 @@ import pytest
 from controller.fleet import Action, Apply, Clone, Drain, Fleet, Stop
 from controller.limits import Limiter, Limits
 from controller.loop import Loop, describe
-from controller.model import Counts, Observation
+from controller.model import Counts, Instance, Observation
 from controller.policies import Policy
 from controller.ports import Applied, ApplyFailed, Booted, Drained, Event, Failed, FirstAnswer, Stopped
+from controller.sensor import samples_of
 from tests.controller.build import decided, observed, rule, rules, target
 
 Load = Callable[[float], float | None]
@@ -47,9 +48,10 @@ class World:
         fleet = Fleet("web", 50, wanted, standby)
         self.loop = Loop(fleet, policy, Limiter(Limits(1, 40)), self, self, self)
 
-    def observe(self, now_s: float, counts: Counts) -> Observation:
+    def observe(self, now_s: float, counts: Counts, instances: Sequence[Instance]) -> Observation:
         rps = self.load(now_s) if self.served is not None else None
-        return Observation(now_s, counts, offered_rps=rps, missing="no statistics" if rps is None else "")
+        samples, missing = samples_of(instances, {}, {}), "no statistics" if rps is None else ""
+        return Observation(now_s, counts, offered_rps=rps, instances=samples, missing=missing)
 
     def act(self, actions: Sequence[Action]) -> None:
         for action in actions:

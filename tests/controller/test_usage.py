@@ -34,17 +34,17 @@ def test_file_of_a_running_process_is_found_and_of_none_is_not() -> None:
 
 def test_use_is_unknown_until_a_second_look(folder: Path) -> None:
     used(folder, 7, 100)
-    assert CpuUsage().percent({"web-1": 7}, 1.0) is None
+    assert CpuUsage().percent({"web-1": 7}, 1.0) == {}
 
 
-def test_use_is_the_mean_over_the_instances_since_the_last_look(folder: Path) -> None:
+def test_use_is_of_each_instance_since_the_last_look(folder: Path) -> None:
     made = CpuUsage()
     used(folder, 7, 100)
     used(folder, 8, 50)
     made.percent({"web-1": 7, "web-2": 8}, 1.0)
     used(folder, 7, 101)
     used(folder, 8, 50.5)
-    assert made.percent({"web-1": 7, "web-2": 8}, 3.0) == pytest.approx(37.5)
+    assert made.percent({"web-1": 7, "web-2": 8}, 3.0) == pytest.approx({"web-1": 50, "web-2": 25})
 
 
 def test_instance_that_is_gone_or_unreadable_does_not_count(folder: Path) -> None:
@@ -53,8 +53,8 @@ def test_instance_that_is_gone_or_unreadable_does_not_count(folder: Path) -> Non
     (folder / "8").write_text("garbage")
     made.percent({"web-1": 7, "web-2": 8, "web-3": 9}, 1.0)
     used(folder, 7, 101)
-    assert made.percent({"web-1": 7, "web-2": 8, "web-3": 9}, 2.0) == pytest.approx(100)
-    assert made.percent({}, 3.0) is None
+    assert made.percent({"web-1": 7, "web-2": 8, "web-3": 9}, 2.0) == pytest.approx({"web-1": 100})
+    assert made.percent({}, 3.0) == {}
 
 
 def test_what_is_gone_is_forgotten(folder: Path) -> None:
@@ -64,11 +64,11 @@ def test_what_is_gone_is_forgotten(folder: Path) -> None:
     made.percent({"web-1": 7}, 1.0)
     made.percent({}, 2.0)
     used(folder, 7, 1)
-    assert made.percent({"web-2": 7}, 3.0) is None
+    assert made.percent({"web-2": 7}, 3.0) == {}
 
 
 def test_two_looks_at_the_same_time_tell_nothing(folder: Path) -> None:
     made = CpuUsage()
     used(folder, 7, 100)
     made.percent({"web-1": 7}, 1.0)
-    assert made.percent({"web-1": 7}, 1.0) is None
+    assert made.percent({"web-1": 7}, 1.0) == {}
