@@ -20,6 +20,7 @@ from controller.config import PolicyFile
 from controller.containers import Containers, lxc_path
 from controller.fleet import Fleet
 from controller.haproxy import HAProxy, prepare_run_dir
+from controller.haproxy_config import HELD_REQUESTS
 from controller.journal import FileJournal, NoJournal
 from controller.limits import Limiter
 from controller.live import Host
@@ -33,7 +34,6 @@ from controller.usage import CpuUsage
 
 log = logging.getLogger("controller")
 
-HELD_REQUESTS = 4  # of an instance that paces: enough to keep it busy, few enough that the rest can go elsewhere
 INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
 
 
@@ -49,9 +49,7 @@ class Controller:
         closing = threading.Event()
         self._requests = RequestLog(site.run_dir / "log.sock", self._now, self._saw_first_answer)
         bounds = settings.instances
-        slots = min(
-            site.slots, 2 * (bounds.max + bounds.standby) + 4
-        )  # spare ones, so that addresses rest between uses
+        slots = site.slots_for(bounds.max + bounds.standby)
         runtime, queue = settings.apply == "runtime", settings.service.overload == "queue"
         self._balancer = HAProxy(site, slots if runtime else 0, HELD_REQUESTS if queue else 0, self._sample)
         self._containers = Containers(site, _environment(settings), closing, settings.boot)

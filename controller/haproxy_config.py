@@ -10,6 +10,7 @@ from controller.fleet import Member
 from controller.site import Site
 
 TEMPLATE = Path(__file__).parent.parent / "haproxy" / "haproxy.cfg.j2"
+HELD_REQUESTS = 4  # of an instance that paces: enough to keep it busy, few enough that the rest can go elsewhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,15 +46,39 @@ def parse_request(line: str, at_s: float) -> Request | None:
         return None
 
 
-class RequestLog:
-    """Collects requests as they end. `clock` gives seconds on the controller's time axis."""
+class Requests:
+    """The requests of late, and who has answered well for the first time."""
 
-    def __init__(self, path: Path, clock: Callable[[], float], first_answer: Callable[[str, float], None]) -> None:
-        self._path = path
-        self._clock = clock
+    def __init__(self, first_answer: Callable[[str, float], None]) -> None:
         self._first_answer = first_answer
         self._requests: deque[Request] = deque(maxlen=KEPT)
         self._awaited: set[str] = set()
+
+    def await_first_answer(self, server: str) -> None:
+        """Report the next request that this server answers well."""
+        self._awaited.add(server)
+
+    def add(self, request: Request) -> None:
+        """Take in a request that has just ended."""
+        self._requests.append(request)
+        if request.server in self._awaited and request.outcome == "served":
+            self._awaited.discard(request.server)
+            self._first_answer(request.server, request.at_s)
+
+    def since(self, start_s: float) -> list[Request]:
+        """The requests that ended after `start_s`; older ones are forgotten."""
+        while self._requests and self._requests[0].at_s <= start_s:
+            self._requests.popleft()
+        return list(self._requests)
+
+
+class RequestLog(Requests):
+    """Collects requests from HAProxy's log. `clock` gives seconds on the controller's time axis."""
+
+    def __init__(self, path: Path, clock: Callable[[], float], first_answer: Callable[[str, float], None]) -> None:
+        super().__init__(first_answer)
+        self._path = path
+        self._clock = clock
         self._closing = False
         self._socket: socket.socket | None = None
 
@@ -76,16 +100,6 @@ class RequestLog:
             self._socket.close()
             self._path.unlink(missing_ok=True)
 
-    def await_first_answer(self, server: str) -> None:
-        """Report the next request that this server answers well."""
-        self._awaited.add(server)
-
-    def since(self, start_s: float) -> list[Request]:
-        """The requests that ended after `start_s`; older ones are forgotten."""
-        while self._requests and self._requests[0].at_s <= start_s:
-            self._requests.popleft()
-        return list(self._requests)
-
     def _read(self, source: socket.socket) -> None:
         while not self._closing:
             try:
@@ -94,7 +108,4 @@ class RequestLog:
                 return
             request = parse_request(line, self._clock())
             if request is not None:
-                self._requests.append(request)
-                if request.server in self._awaited and request.outcome == "served":
-                    self._awaited.discard(request.server)
-                    self._first_answer(request.server, request.at_s)
+                self.add(request)

@@ -3,14 +3,22 @@
 import threading
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
-from controller.haproxy import HAProxy
 from controller.model import Counts, Instance, Observation, Phase, Sample
-from controller.requestlog import Request, RequestLog
+from controller.requestlog import Request, Requests
 from controller.statistics import Statistics
 from controller.window import Counter, percentile
 
 LATENCY_WINDOW_S = 5.0  # enough requests for a percentile even at a low rate
+
+
+class Balancer(Protocol):
+    """Where the statistics come from: HAProxy, or a model of it."""
+
+    def read(self) -> Statistics:
+        """The current worker's statistics. Raises OSError or ValueError where there are none."""
+        ...
 
 
 class HostSensor:
@@ -21,8 +29,8 @@ class HostSensor:
 
     def __init__(
         self,
-        balancer: HAProxy,
-        requests: RequestLog,
+        balancer: Balancer,
+        requests: Requests,
         clock: Callable[[], float],
         cpu_percent: Callable[[], Mapping[str, float]],
         rate_window_s: float,

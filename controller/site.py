@@ -50,6 +50,10 @@ class Site:
     def slots(self) -> int:
         return self.subnet.num_addresses - 3
 
+    def slots_for(self, instances: int) -> int:
+        """How many slots a fleet of at most so many instances uses: spare ones, so that addresses rest between uses."""
+        return min(self.slots, 2 * instances + 4)
+
     def address(self, slot: int) -> str:
         """The address of a slot, counted from 1; the subnet's first host address is the bridge's own."""
         return str(self.subnet[1 + slot])

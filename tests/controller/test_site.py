@@ -34,6 +34,11 @@ def test_every_slot_has_an_address_of_its_own_between_network_and_broadcast(leng
     assert len({site.address(slot) for slot in range(1, min(site.slots, 300) + 1)}) == min(site.slots, 300)
 
 
+def test_fleet_has_spare_slots_as_far_as_the_subnet_has_addresses() -> None:
+    assert Site().slots_for(20) == 44
+    assert Site(subnet=ipaddress.IPv4Network("10.0.0.0/29")).slots_for(20) == 5
+
+
 @given(st.integers(1, 65000))
 def test_slot_of_a_container_is_found_by_its_name(slot: int) -> None:
     site = Site()
