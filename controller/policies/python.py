@@ -133,10 +133,11 @@ def _others(module: Any) -> str:
 
 
 def _first(error: ValidationError) -> str:
-    """The first thing that a `Config` refuses: place, and what is legal."""
-    first = error.errors()[0]
+    """What a `Config` refuses: place, and what is legal. A key that is not known explains best what else is wrong."""
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
-    return _short(f"{place}: {first['msg']}" if place else first["msg"])
+    message = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"]
+    return _short(f"{place}: {message}" if place else message)
 
 
 def _words(error: Exception) -> str:
