@@ -33,6 +33,7 @@ from controller.usage import CpuUsage
 
 log = logging.getLogger("controller")
 
+GATHER_S = 0.05  # about a reload: instances that are healthy within it enter service by one
 HELD_REQUESTS = 4  # of an instance that paces: enough to keep it busy, few enough that the rest can go elsewhere
 INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
 
@@ -59,7 +60,8 @@ class Controller:
         self._cpu = CpuUsage()
         window_s = settings.rate_window_s
         self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent, window_s)
-        self._fleet = Fleet(site.service, slots, bounds.min, bounds.standby, bounds.victim)
+        gather_s = 0.0 if runtime else GATHER_S
+        self._fleet = Fleet(site.service, slots, bounds.min, bounds.standby, bounds.victim, gather_s)
         limiter = Limiter(settings.make_limits())
         self._loop = Loop(self._fleet, settings.make_policy(), limiter, self._sensor, self._host, journal)
         self._dead: set[str] = set()
@@ -123,11 +125,17 @@ class Controller:
     def _handle_events_until(self, due_s: float) -> None:
         """Handle what comes until then, and what has come already when it is too late for waiting."""
         events = self._host.events
-        while not self._stopping and ((left_s := due_s - self._now()) > 0 or not events.empty()):
-            with contextlib.suppress(queue.Empty):
-                event = events.get(timeout=max(0.0, left_s))
-                if event is not None:
-                    self._guarded(partial(self._loop.handle, event, self._now()))
+        while not self._stopping and (self._now() < due_s or not events.empty()):
+            wake_s = self._loop.wake_s
+            until_s = due_s if wake_s is None else min(due_s, wake_s)
+            try:
+                event = events.get(timeout=max(0.0, until_s - self._now()))
+            except queue.Empty:
+                if until_s < due_s:
+                    self._guarded(partial(self._loop.wake, self._now()))
+                continue
+            if event is not None:
+                self._guarded(partial(self._loop.handle, event, self._now()))
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """An error in one step is told and does not end the controller: the fleet goes on serving."""

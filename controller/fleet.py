@@ -13,9 +13,10 @@ balancer has forgotten it.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from controller.actions import Action, Apply, Clone, Drain, Freeze, Member, Return, Stop
 from controller.model import Counts, Instance, Phase
 
 BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
@@ -25,71 +26,26 @@ STOP_RETRY_S = 5.0
 YOUNG_S = 10.0  # an instance that dies so soon after it was ordered counts as a failed boot
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One server of the balancer's back end: an instance that gets traffic, or one that is draining."""
-
-    name: str
-    slot: int
-    draining: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Clone:
-    """Start a new instance."""
-
-    name: str
-    slot: int
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """Make the balancer serve exactly these members."""
-
-    members: tuple[Member, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """Send the instance no new request and wait until none is in flight."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Return:
-    """A draining instance takes traffic again."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Freeze:
-    """Let the healthy instance use no CPU until it becomes a member."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Stop and remove the instance."""
-
-    name: str
-
-
-Action = Clone | Apply | Drain | Return | Freeze | Stop
-
-
 class Fleet:
     """All instances. `prefix` begins every instance's name, `slots` is how many addresses there are, `victim` says
-    which instance goes first: least_loaded, newest or oldest."""
+    which instance goes first: least_loaded, newest or oldest. A healthy instance waits `gather_s` for others that
+    boot, so that one change of the balancer takes in all."""
 
-    def __init__(self, prefix: str, slots: int, wanted: int, standby: int = 0, victim: Victim = "least_loaded") -> None:
+    def __init__(
+        self,
+        prefix: str,
+        slots: int,
+        wanted: int,
+        standby: int = 0,
+        victim: Victim = "least_loaded",
+        gather_s: float = 0.0,
+    ) -> None:
         self.instances: dict[str, Instance] = {}
         self.wanted = wanted
         self.standby = standby
         self.loads: Mapping[str, int] = {}  # requests in flight by instance, as last seen
         self._victim = victim
+        self._gather_s = gather_s
         self._prefix = prefix
         self._slots = slots
         self._next_slot = 1
@@ -198,10 +154,23 @@ class Fleet:
             due = {member.name for member in members} != {member.name for member in self._applied}
         else:
             due = now_s >= self._apply_from_s
-        if self._applying or not due:
+        gathering_until_s = self.wake_s()
+        gathering = gathering_until_s is not None and now_s < gathering_until_s
+        if self._applying or gathering or not due:
             return []
         self._applying = True
         return [Apply(members)]
+
+    def wake_s(self) -> float | None:
+        """When to plan again though nothing happens: then instances that are healthy wait no longer for those that
+        boot. None where none waits."""
+        if not self._gather_s or self._applying or self._apply_from_s is not None:
+            return None
+        lacking = self.wanted - len(self.within(Phase.IN_SERVICE))
+        ready = [i for i in self.within(Phase.STANDBY) if not i.frozen]
+        if not 0 < len(ready) < lacking or not self.within(Phase.BOOTING):
+            return None
+        return min(instance.since_s for instance in ready) + self._gather_s
 
     def _stops(self, now_s: float) -> list[Action]:
         in_balancer = {member.name for member in self._applied}

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
 
+from controller.actions import Action, Apply, Clone, Drain, Freeze, Return, Stop
 from controller.containers import Containers
-from controller.fleet import Action, Apply, Clone, Drain, Freeze, Return, Stop
 from controller.haproxy import HAProxy
 from controller.ports import (
     Applied,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.fleet import Apply, Drain, Fleet, Freeze, Return, Victim
+from controller.actions import Apply, Drain, Freeze, Return
+from controller.fleet import Fleet, Victim
 from controller.model import Phase
 from tests.controller.fleets import fleet, kinds, phases, serving, settle
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.fleet import Member
+from controller.actions import Member
 from controller.haproxy_config import render, servers_of
 from controller.requestlog import parse_request
 from controller.site import Site

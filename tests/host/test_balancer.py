@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from controller.actions import Member
 from controller.app import remove_run_dir
-from controller.fleet import Member
 from controller.haproxy import BalancerError, HAProxy, prepare_run_dir
 from controller.site import Site
 from tests.host.testbed import PYTHON, ROOT, answers, until
