@@ -14,10 +14,11 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """Start a new instance."""
+    """Start a new instance; a `spare` one, which only refills the pool, gives way to those that serve."""
 
     name: str
     slot: int
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import queue
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -30,9 +31,11 @@ from controller.requestlog import RequestLog
 from controller.sensor import HostSensor
 from controller.site import Site
 from controller.usage import CpuUsage
+from controller.window import percentile
 
 log = logging.getLogger("controller")
 
+TICKS_KEPT = 1000  # whose durations the journal's last line tells
 GATHER_S = 0.05  # about a reload: instances that are healthy within it enter service by one
 HELD_REQUESTS = 4  # of an instance that paces: enough to keep it busy, few enough that the rest can go elsewhere
 INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
@@ -65,6 +68,7 @@ class Controller:
         limiter = Limiter(settings.make_limits())
         self._loop = Loop(self._fleet, settings.make_policy(), limiter, self._sensor, self._host, journal)
         self._dead: set[str] = set()
+        self._ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
 
     def run(self) -> None:
         """Run until SIGINT or SIGTERM, then drain and remove everything. Raises ControllerError where it cannot."""
@@ -119,8 +123,10 @@ class Controller:
             self._handle_events_until(due_s)
 
     def _tick(self) -> None:
+        started_s = self._now()
         self._report_deaths()
-        log.info(self._loop.tick(self._now()))
+        log.info(self._loop.tick(started_s))
+        self._ticks_ms.append(1000 * (self._now() - started_s))
 
     def _handle_events_until(self, due_s: float) -> None:
         """Handle what comes until then, and what has come already when it is too late for waiting."""
@@ -164,7 +170,9 @@ class Controller:
             partial(remove_run_dir, self._site),
         )
         troubles = [trouble for step in steps if (trouble := trouble_of(step))]
-        self._journal.write(self._now(), "stop", troubles=troubles)
+        ticks_ms = sorted(self._ticks_ms)
+        took = {f"tick_ms_p{rank}": percentile(ticks_ms, rank / 100) for rank in (50, 99)}
+        self._journal.write(self._now(), "stop", troubles=troubles, **took)
         self._journal.close()
         if troubles:
             raise ControllerError(f"not everything could be removed, try make clean-host: {'; '.join(troubles)}")

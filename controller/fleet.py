@@ -107,18 +107,24 @@ class Fleet:
         return [Freeze(instance.name) for instance in fresh]
 
     def _clones(self, now_s: float) -> list[Action]:
+        """What is wanted all at once; then, when all of it serves, the pool one by one."""
         if now_s < self._retry_s:
             return []
-        alive = len(self.within(Phase.BOOTING, Phase.STANDBY, Phase.IN_SERVICE))
-        return [self._order(now_s) for _ in range(self.wanted + self.standby - alive) if self._free_slot() is not None]
+        alive = self.within(Phase.BOOTING, Phase.STANDBY, Phase.IN_SERVICE)
+        lacking = self.wanted - sum(not (i.spare and i.phase is Phase.BOOTING) for i in alive)
+        if lacking > 0:
+            return [self._order(now_s, spare=False) for _ in range(lacking) if self._free_slot()]
+        calm = not self.within(Phase.BOOTING) and len(self.within(Phase.IN_SERVICE)) >= self.wanted
+        refill = calm and len(alive) < self.wanted + self.standby and self._free_slot()
+        return [self._order(now_s, spare=True)] if refill else []
 
-    def _order(self, now_s: float) -> Clone:
+    def _order(self, now_s: float, spare: bool) -> Clone:
         slot = self._free_slot()
         assert slot is not None
         self._next_slot = slot % self._slots + 1
         name = f"{self._prefix}-{slot}"
-        self.instances[name] = Instance(slot, name, Phase.BOOTING, ordered_s=now_s, since_s=now_s)
-        return Clone(name, slot)
+        self.instances[name] = Instance(slot, name, Phase.BOOTING, ordered_s=now_s, since_s=now_s, spare=spare)
+        return Clone(name, slot, spare)
 
     def _free_slot(self) -> int | None:
         """The next free slot, round and round: an address rests as long as possible before it is used again."""

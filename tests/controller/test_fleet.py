@@ -70,7 +70,10 @@ def test_standby_instances_wait_outside_the_balancer() -> None:
 def test_growth_promotes_standby_at_once_and_refills_it() -> None:
     made = serving(1, standby=1)
     made.wanted = 2
-    assert made.plan(1) == [Clone("web-3", 3), Apply((Member("web-1", 1), Member("web-2", 2)))]
+    members = (Member("web-1", 1), Member("web-2", 2))
+    assert made.plan(1) == [Apply(members)]
+    made.applied(members, 2)
+    assert made.plan(2) == [Clone("web-3", 3, spare=True)]
 
 
 def test_shrinking_drains_the_youngest_first() -> None:
