@@ -17,7 +17,7 @@ demo: rootfs ## everything, from nothing to the report of a real ramp; RUN="--pe
 	@$(SUDO) $(PYTHON) -m experiments run ramp $(RUN)
 	@$(PYTHON) -m report
 
-bench: rootfs ## the benchmarks, about five minutes; BENCH="--only change" or --quick makes it less
+bench: rootfs ## the benchmarks, about 25 minutes; BENCH="--only change" or --quick makes it less
 	@$(SUDO) $(PYTHON) -m experiments bench $(BENCH)
 
 report: setup ## make report/report.pdf from results/

@@ -8,6 +8,7 @@ import queue
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -18,7 +19,6 @@ from typing import TextIO
 from controller import network
 from controller.config import PolicyFile
 from controller.containers import Containers, lxc_path
-from controller.fleet import Fleet
 from controller.haproxy import HAProxy, prepare_run_dir
 from controller.haproxy_config import HELD_REQUESTS
 from controller.journal import FileJournal, NoJournal
@@ -31,9 +31,11 @@ from controller.requestlog import RequestLog
 from controller.sensor import HostSensor
 from controller.site import Site
 from controller.usage import CpuUsage
+from controller.window import percentile
 
 log = logging.getLogger("controller")
 
+TICKS_KEPT = 1000  # whose durations the journal's last line tells
 INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
 
 
@@ -57,10 +59,11 @@ class Controller:
         self._cpu = CpuUsage()
         window_s = settings.rate_window_s
         self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent, window_s)
-        self._fleet = Fleet(site.service, slots, bounds.min, bounds.standby, bounds.victim)
+        self._fleet = settings.make_fleet(site.service, slots)
         limiter = Limiter(settings.make_limits())
         self._loop = Loop(self._fleet, settings.make_policy(), limiter, self._sensor, self._host, journal)
         self._dead: set[str] = set()
+        self._ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
 
     def run(self) -> None:
         """Run until SIGINT or SIGTERM, then drain and remove everything. Raises ControllerError where it cannot."""
@@ -115,17 +118,25 @@ class Controller:
             self._handle_events_until(due_s)
 
     def _tick(self) -> None:
+        started_s = self._now()
         self._report_deaths()
-        log.info(self._loop.tick(self._now()))
+        log.info(self._loop.tick(started_s))
+        self._ticks_ms.append(1000 * (self._now() - started_s))
 
     def _handle_events_until(self, due_s: float) -> None:
         """Handle what comes until then, and what has come already when it is too late for waiting."""
         events = self._host.events
-        while not self._stopping and ((left_s := due_s - self._now()) > 0 or not events.empty()):
-            with contextlib.suppress(queue.Empty):
-                event = events.get(timeout=max(0.0, left_s))
-                if event is not None:
-                    self._guarded(partial(self._loop.handle, event, self._now()))
+        while not self._stopping and (self._now() < due_s or not events.empty()):
+            wake_s = self._loop.wake_s
+            until_s = due_s if wake_s is None else min(due_s, wake_s)
+            try:
+                event = events.get(timeout=max(0.0, until_s - self._now()))
+            except queue.Empty:
+                if until_s < due_s:
+                    self._guarded(partial(self._loop.wake, self._now()))
+                continue
+            if event is not None:
+                self._guarded(partial(self._loop.handle, event, self._now()))
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """An error in one step is told and does not end the controller: the fleet goes on serving."""
@@ -154,7 +165,9 @@ class Controller:
             partial(remove_run_dir, self._site),
         )
         troubles = [trouble for step in steps if (trouble := trouble_of(step))]
-        self._journal.write(self._now(), "stop", troubles=troubles)
+        ticks_ms = sorted(self._ticks_ms)
+        took = {f"tick_ms_p{rank}": percentile(ticks_ms, rank / 100) for rank in (50, 99)}
+        self._journal.write(self._now(), "stop", troubles=troubles, **took)
         self._journal.close()
         if troubles:
             raise ControllerError(f"not everything could be removed, try make clean-host: {'; '.join(troubles)}")

@@ -23,7 +23,7 @@ import lxc
 
 from controller.ports import ControllerError
 from controller.site import Site, mac
-from controller.usage import set_frozen
+from controller.usage import LITTLE_CPU, set_frozen, set_full_cpu
 from controller.zygote import PAUSE, Zygote, ZygoteError, application, last_line
 
 log = logging.getLogger("controller")
@@ -90,19 +90,23 @@ class Containers:
         if self._zygote is not None:
             self._zygote.close()
 
-    def boot(self, name: str, slot: int) -> dict[str, float]:
-        """Clone and start an instance, wait until it is healthy; the milliseconds of each part. Raises BootError."""
+    def boot(self, name: str, slot: int, spare: bool = False) -> dict[str, float]:
+        """Clone and start an instance, wait until it is healthy; the milliseconds of each part. A `spare` one gets
+        little CPU until then. Raises BootError."""
         started = time.monotonic()
-        forked = self._fork(name, slot)
+        more = LITTLE_CPU if spare else ""
+        forked = self._fork(name, slot, more)
         if forked is None:
-            self._clone(name, slot)
+            self._clone(name, slot, more)
         cloned = forked or time.monotonic()
         reached, healthy = self.await_health(name, slot)
+        if spare:
+            set_full_cpu(self._pidfds[name][0])
         marks = (started, cloned, forked or max(cloned, reached), healthy)
         parts = ("clone", "address", "application")
         return {part: round(1000 * (b - a), 1) for part, a, b in zip(parts, marks, marks[1:], strict=False)}
 
-    def _fork(self, name: str, slot: int) -> float | None:
+    def _fork(self, name: str, slot: int, more: str) -> float | None:
         """Have the zygote fork the instance into a container that pauses.
 
         When the container was up, in monotonic seconds; None where the plain way is to be taken.
@@ -111,7 +115,7 @@ class Containers:
             return None
         try:
             self._zygote.await_ready()
-            self._clone(name, slot, f"lxc.init.cmd = {PAUSE}\n")
+            self._clone(name, slot, f"{more}lxc.init.cmd = {PAUSE}\n")
             cloned = time.monotonic()
             self._watch(name, self._zygote.fork(self._first(name)))
         except ZygoteError as error:
@@ -120,7 +124,7 @@ class Containers:
             return None
         return cloned
 
-    def _clone(self, name: str, slot: int, more: str = "") -> None:
+    def _clone(self, name: str, slot: int, more: str) -> None:
         self._dir.mkdir(mode=0o700, exist_ok=True)
         template = self._path / self._site.template
         config, log = self._dir / f"{name}.conf", self._dir / f"{name}.log"

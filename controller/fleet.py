@@ -13,83 +13,40 @@ balancer has forgotten it.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
+from controller.actions import Action, Apply, Clone, Drain, Freeze, Member, Return, Stop
 from controller.model import Counts, Instance, Phase
 
 BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
 Victim = Literal["least_loaded", "newest", "oldest"]
 APPLY_RETRY_S = 1.0
 STOP_RETRY_S = 5.0
+GATHER_S = 0.05  # about a reload
 YOUNG_S = 10.0  # an instance that dies so soon after it was ordered counts as a failed boot
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One server of the balancer's back end: an instance that gets traffic, or one that is draining."""
-
-    name: str
-    slot: int
-    draining: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Clone:
-    """Start a new instance."""
-
-    name: str
-    slot: int
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """Make the balancer serve exactly these members."""
-
-    members: tuple[Member, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """Send the instance no new request and wait until none is in flight."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Return:
-    """A draining instance takes traffic again."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Freeze:
-    """Let the healthy instance use no CPU until it becomes a member."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Stop and remove the instance."""
-
-    name: str
-
-
-Action = Clone | Apply | Drain | Return | Freeze | Stop
 
 
 class Fleet:
     """All instances. `prefix` begins every instance's name, `slots` is how many addresses there are, `victim` says
-    which instance goes first: least_loaded, newest or oldest."""
+    which instance goes first: least_loaded, newest or oldest. A healthy instance waits `gather_s` for others that
+    boot, so that one change of the balancer takes in all."""
 
-    def __init__(self, prefix: str, slots: int, wanted: int, standby: int = 0, victim: Victim = "least_loaded") -> None:
+    def __init__(
+        self,
+        prefix: str,
+        slots: int,
+        wanted: int,
+        standby: int = 0,
+        victim: Victim = "least_loaded",
+        gather_s: float = 0.0,
+    ) -> None:
         self.instances: dict[str, Instance] = {}
         self.wanted = wanted
         self.standby = standby
         self.loads: Mapping[str, int] = {}  # requests in flight by instance, as last seen
         self._victim = victim
+        self._gather_s = gather_s
         self._prefix = prefix
         self._slots = slots
         self._next_slot = 1
@@ -151,18 +108,24 @@ class Fleet:
         return [Freeze(instance.name) for instance in fresh]
 
     def _clones(self, now_s: float) -> list[Action]:
+        """What is wanted all at once; then, when all of it serves, the pool one by one."""
         if now_s < self._retry_s:
             return []
-        alive = len(self.within(Phase.BOOTING, Phase.STANDBY, Phase.IN_SERVICE))
-        return [self._order(now_s) for _ in range(self.wanted + self.standby - alive) if self._free_slot() is not None]
+        alive = self.within(Phase.BOOTING, Phase.STANDBY, Phase.IN_SERVICE)
+        lacking = self.wanted - sum(not (i.spare and i.phase is Phase.BOOTING) for i in alive)
+        if lacking > 0:
+            return [self._order(now_s, spare=False) for _ in range(lacking) if self._free_slot()]
+        calm = not self.within(Phase.BOOTING) and len(self.within(Phase.IN_SERVICE)) >= self.wanted
+        refill = calm and len(alive) < self.wanted + self.standby and self._free_slot()
+        return [self._order(now_s, spare=True)] if refill else []
 
-    def _order(self, now_s: float) -> Clone:
+    def _order(self, now_s: float, spare: bool) -> Clone:
         slot = self._free_slot()
         assert slot is not None
         self._next_slot = slot % self._slots + 1
         name = f"{self._prefix}-{slot}"
-        self.instances[name] = Instance(slot, name, Phase.BOOTING, ordered_s=now_s, since_s=now_s)
-        return Clone(name, slot)
+        self.instances[name] = Instance(slot, name, Phase.BOOTING, ordered_s=now_s, since_s=now_s, spare=spare)
+        return Clone(name, slot, spare)
 
     def _free_slot(self) -> int | None:
         """The next free slot, round and round: an address rests as long as possible before it is used again."""
@@ -198,10 +161,23 @@ class Fleet:
             due = {member.name for member in members} != {member.name for member in self._applied}
         else:
             due = now_s >= self._apply_from_s
-        if self._applying or not due:
+        gathering_until_s = self.wake_s()
+        gathering = gathering_until_s is not None and now_s < gathering_until_s
+        if self._applying or gathering or not due:
             return []
         self._applying = True
         return [Apply(members)]
+
+    def wake_s(self) -> float | None:
+        """When to plan again though nothing happens: then instances that are healthy wait no longer for those that
+        boot. None where none waits."""
+        if not self._gather_s or self._applying or self._apply_from_s is not None:
+            return None
+        lacking = self.wanted - len(self.within(Phase.IN_SERVICE))
+        ready = [i for i in self.within(Phase.STANDBY) if not i.frozen]
+        if not 0 < len(ready) < lacking or not self.within(Phase.BOOTING):
+            return None
+        return min(instance.since_s for instance in ready) + self._gather_s
 
     def _stops(self, now_s: float) -> list[Action]:
         in_balancer = {member.name for member in self._applied}

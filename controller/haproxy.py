@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from controller.fleet import Member
+from controller.actions import Member
 from controller.haproxy_config import Server, render, servers_of
 from controller.ports import ControllerError
 from controller.site import Site

@@ -1,12 +1,13 @@
 """HAProxy's configuration file as a function of the fleet."""
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
-from controller.fleet import Member
+from controller.actions import Member
 from controller.site import Site
 
 TEMPLATE = Path(__file__).parent.parent / "haproxy" / "haproxy.cfg.j2"
@@ -38,10 +39,15 @@ def servers_of(site: Site, members: Iterable[Member], slots: int, draining: froz
 def render(site: Site, servers: Iterable[Server], held_requests: int = 0) -> str:
     """The configuration with these servers, each of which gets at most so many requests at once (0: any number); the
     rest waits in HAProxy's queue."""
-    template = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    text: str = template.render(
+    text: str = _template().render(
         admin_socket=site.admin_dir / "haproxy.sock", log_socket=site.run_dir / "log.sock",
         entry=site.entry, stats=site.stats, service=site.service, health_path=site.health_path, port=site.port,
         servers=list(servers), server_options=f"maxconn {held_requests}" if held_requests else "",
     )  # fmt: skip
     return text
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(TEMPLATE.read_text())

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
 
+from controller.actions import Action, Apply, Clone, Drain, Freeze, Return, Stop
 from controller.containers import Containers
-from controller.fleet import Action, Apply, Clone, Drain, Freeze, Return, Stop
 from controller.haproxy import HAProxy
 from controller.ports import (
     Applied,
@@ -53,8 +53,8 @@ class Host:
     def act(self, actions: Sequence[Action]) -> None:
         for action in actions:
             match action:
-                case Clone(name, slot):
-                    self._boots.submit(self._report, partial(self._boot, name, slot), partial(Failed, name))
+                case Clone(name, slot, spare):
+                    self._boots.submit(self._report, partial(self._boot, name, slot, spare), partial(Failed, name))
                 case Apply():
                     self._balancing.submit(self._report, partial(self._apply, action), ApplyFailed)
                 case Drain(name):
@@ -90,9 +90,9 @@ class Host:
         if event is not None:
             self.events.put(event)
 
-    def _boot(self, name: str, slot: int) -> Event:
+    def _boot(self, name: str, slot: int, spare: bool) -> Event:
         self._await_first_answer(name)
-        return Booted(name, self._containers.boot(name, slot))
+        return Booted(name, self._containers.boot(name, slot, spare))
 
     def _check(self, name: str, slot: int) -> Event:
         self._containers.await_health(name, slot)

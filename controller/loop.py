@@ -7,7 +7,8 @@ in virtual time and in tests.
 import logging
 from dataclasses import asdict, fields
 
-from controller.fleet import Apply, Clone, Drain, Fleet, Member, Return, Stop
+from controller.actions import Apply, Clone, Drain, Member, Return, Stop
+from controller.fleet import Fleet
 from controller.limits import Limiter
 from controller.model import Decision, Instance, Observation, Phase
 from controller.policies import Policy
@@ -58,6 +59,15 @@ class Loop:
         self._journal.write(now_s, "tick", **_tick_fields(observation), wanted=decision.wanted, sentence=sentence)
         self._act(now_s)
         return sentence
+
+    @property
+    def wake_s(self) -> float | None:
+        """When to call `wake`, unless a tick or an event comes before; None for never."""
+        return self.fleet.wake_s()
+
+    def wake(self, now_s: float) -> None:
+        """Do what has become due."""
+        self._act(now_s)
 
     def handle(self, event: Event, now_s: float) -> None:
         """Take in what became of an action, and do at once what follows from it."""

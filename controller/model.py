@@ -30,6 +30,7 @@ class Instance:
     phase: Phase
     ordered_s: float
     since_s: float
+    spare: bool = False  # ordered for the pool: boots with little CPU
     idle: bool = False  # DRAINING and nothing is in flight any more
     chosen_s: float | None = None  # when it was promoted from the pool
     frozen: bool = False  # on STANDBY: uses no CPU until it is promoted

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from controller.fleet import Action
+from controller.actions import Action
 from controller.model import Counts, Instance, Observation
 
 

@@ -17,15 +17,19 @@ from pathlib import Path
 NO_SERVER = "<NOSRV>"  # HAProxy answered by itself
 KEPT = 200_000  # requests kept at most, about a minute at 3,000 requests a second
 
+WORKERS_KEPT = 64  # more than can live at once: an old worker ends after seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One finished request: HTTP status (0 where there was none), server name, and milliseconds until its end."""
+    """One finished request: HTTP status (0 where there was none), server name, milliseconds until its end, and the
+    HAProxy worker that had it."""
 
     at_s: float
     status: int
     server: str
     total_ms: float
+    worker_pid: int = 0
 
     @property
     def outcome(self) -> str:
@@ -36,12 +40,12 @@ class Request:
 
 
 def parse_request(line: str, at_s: float) -> Request | None:
-    """Parse one line of the format in haproxy.cfg.j2: `%ST %s %Tw %Tr %Ta %ts`. None for any other line."""
+    """Parse one line of the format in haproxy.cfg.j2: `%ST %s %Tw %Tr %Ta %ts %pid`. None for any other line."""
     fields = line.split()
-    if len(fields) < 5:
+    if len(fields) < 7:
         return None
     try:
-        return Request(at_s, max(0, int(fields[0])), fields[1], max(0.0, float(fields[4])))
+        return Request(at_s, max(0, int(fields[0])), fields[1], max(0.0, float(fields[4])), int(fields[6]))
     except ValueError:
         return None
 
@@ -52,6 +56,7 @@ class Requests:
     def __init__(self, first_answer: Callable[[str, float], None]) -> None:
         self._first_answer = first_answer
         self._requests: deque[Request] = deque(maxlen=KEPT)
+        self._finished: dict[int, int] = {}
         self._awaited: set[str] = set()
 
     def await_first_answer(self, server: str) -> None:
@@ -61,9 +66,19 @@ class Requests:
     def add(self, request: Request) -> None:
         """Take in a request that has just ended."""
         self._requests.append(request)
+        self._count(request.worker_pid)
         if request.server in self._awaited and request.outcome == "served":
             self._awaited.discard(request.server)
             self._first_answer(request.server, request.at_s)
+
+    def _count(self, worker_pid: int) -> None:
+        self._finished[worker_pid] = self._finished.get(worker_pid, 0) + 1
+        if len(self._finished) > WORKERS_KEPT:
+            del self._finished[next(iter(self._finished))]
+
+    def finished(self) -> dict[int, int]:
+        """How many requests each worker has finished since this log was opened, for the newest workers."""
+        return dict(self._finished)
 
     def since(self, start_s: float) -> list[Request]:
         """The requests that ended after `start_s`; older ones are forgotten."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from controller.model import Counts, Instance, Observation, Phase, Sample
 from controller.requestlog import Request, Requests
-from controller.statistics import Statistics
+from controller.statistics import Arrivals, Statistics
 from controller.window import Counter, percentile
 
 LATENCY_WINDOW_S = 5.0  # enough requests for a percentile even at a low rate
@@ -40,6 +40,7 @@ class HostSensor:
         self._clock = clock
         self._cpu_percent = cpu_percent
         self._rate_window_s = rate_window_s
+        self._arrivals = Arrivals()
         self._offered = Counter(rate_window_s)
         self._lock = threading.Lock()
 
@@ -69,7 +70,8 @@ class HostSensor:
     def _read(self) -> Statistics:
         with self._lock:
             statistics = self._balancer.read()
-            self._offered.add(self._clock(), statistics.worker_pid, statistics.offered_total)
+            pid, total = statistics.worker_pid, statistics.offered_total
+            self._offered.add(self._clock(), "all workers", self._arrivals.total(pid, total, self._requests.finished()))
             return statistics
 
 

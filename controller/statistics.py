@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+ARRIVALS_KEPT = 256  # workers; more than the log keeps, so that none is counted twice
+
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
@@ -26,6 +28,26 @@ class Processes:
     worker_pid: int | None
     old_pids: tuple[int, ...]
     failed_reloads: int
+
+
+class Arrivals:
+    """How many requests have arrived at any worker since the first look.
+
+    A worker's own total ends with the last look before a reload, yet it takes the last requests of its connections
+    after that; the log tells of them when they are finished.
+    """
+
+    def __init__(self) -> None:
+        self._arrived: dict[int, int] = {}  # by worker
+        self._folded = 0  # of workers that are long gone
+
+    def total(self, worker_pid: int, arrived: int, finished: Mapping[int, int]) -> int:
+        """Take in the current worker's total and what the log tells of each worker; never falls."""
+        for pid, count in (*finished.items(), (worker_pid, arrived)):
+            self._arrived[pid] = max(count, self._arrived.get(pid, 0))
+        while len(self._arrived) > ARRIVALS_KEPT:
+            self._folded += self._arrived.pop(next(iter(self._arrived)))
+        return self._folded + sum(self._arrived.values())
 
 
 def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:

@@ -1,4 +1,4 @@
-"""What control groups (v1 and v2) tell of an instance, the CPU it uses, and do to it: freeze and thaw."""
+"""What control groups (v1 and v2) tell of an instance, the CPU it uses, and do to it: freeze, thaw, slow down."""
 
 import contextlib
 from collections.abc import Mapping
@@ -32,6 +32,16 @@ def set_frozen(pid: int, frozen: bool) -> None:
     path = control_file(pid, "freezer", "freezer.state", "cgroup.freeze")
     words = ("FROZEN", "THAWED") if path.name == "freezer.state" else ("1", "0")
     path.write_text(words[0] if frozen else words[1])
+
+
+# An instance that boots for the pool gets a sixteenth of what one that serves gets, where both want the CPU.
+LITTLE_CPU = "lxc.cgroup.cpu.shares = 64\nlxc.cgroup2.cpu.weight = 6\n"
+
+
+def set_full_cpu(pid: int) -> None:
+    """Give the cgroup a process is in what every other gets, the kernel's default. Raises OSError."""
+    path = control_file(pid, "cpu", "cpu.shares", "cpu.weight")
+    path.write_text("1024" if path.name == "cpu.shares" else "100")
 
 
 def cpu_s(path: Path) -> float:

@@ -9,6 +9,8 @@ import signal
 import sys
 from types import FrameType
 
+from webapp.lazy import defer_unused
+
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGPWR)
 
 
@@ -23,6 +25,7 @@ def main() -> int:
     for number in STOP_SIGNALS:
         signal.signal(number, stop)
     gc.disable()  # imports make much that lives for ever: there is nothing to collect until they are done
+    defer_unused()
     from webapp.settings import Settings, SettingsError
 
     try:

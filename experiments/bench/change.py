@@ -9,8 +9,8 @@ import ipaddress
 import time
 from collections.abc import Callable, Iterator
 
+from controller.actions import Member
 from controller.app import remove_run_dir
-from controller.fleet import Member
 from controller.haproxy import HAProxy, prepare_run_dir
 from controller.haproxy_config import render, servers_of
 from controller.site import Site

@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 from experiments.bench.model import Context, Series
-from experiments.bench.testbed import Policy, controller, is_accepted
+from experiments.bench.testbed import Policy, controller
 
-INSTANCES, TICK_S, WINDOW_S, WINDOWS = 50, 0.25, 5.0, 4
-QUICK_INSTANCES, QUICK_WINDOW_S = 5, 1.0
+SIZES, TICK_S, WINDOW_S, WINDOWS = (1, 10, 50, 100, 200), 0.25, 3.0, 4
+QUICK_SIZES, QUICK_WINDOW_S = (5,), 1.0
 
 
 def policy(boot: str, instances: int) -> Policy:
@@ -21,14 +21,24 @@ def policy(boot: str, instances: int) -> Policy:
 
 
 def run(context: Context) -> list[Series]:
-    instances, window_s = (QUICK_INSTANCES, QUICK_WINDOW_S) if context.quick else (INSTANCES, WINDOW_S)
-    boot = "zygote" if is_accepted(policy("zygote", instances)) else "exec"
+    sizes, window_s = (QUICK_SIZES, QUICK_WINDOW_S) if context.quick else (SIZES, WINDOW_S)
+    found = [_measure(context, size, window_s) for size in sizes]
+    return [series for pair in zip(*found, strict=True) for series in pair]
+
+
+def _measure(context: Context, instances: int, window_s: float) -> tuple[Series, Series]:
+    """The controller's share of a core, and its median tick: all of it but what goes on in the background."""
     context.say(f"{instances} idle instances, {1 / TICK_S:g} ticks a second, over {WINDOWS * window_s:g} s")
-    with controller(context, "cost", policy(boot, instances)) as testbed:
+    with controller(context, f"cost-{instances}", policy("zygote", instances)) as testbed:
         testbed.await_fleet(instances)
         time.sleep(1.0)
         shares = [_percent_of_a_core(testbed.process.pid, window_s) for _ in range(WINDOWS)]
-    return [Series(f"{instances} idle instances", "processor use of the controller", "%", tuple(shares))]
+    tick_ms = testbed.events()[-1]["tick_ms_p50"]
+    way = f"{instances} idle instances"
+    return (
+        Series(way, f"processor use of the controller at {1 / TICK_S:g} ticks/s", "% of a core", tuple(shares)),
+        Series(way, "a tick", "ms", (tick_ms,)),
+    )
 
 
 def _percent_of_a_core(pid: int, window_s: float) -> float:

@@ -15,7 +15,7 @@ from controller.app import controller_pid
 from controller.ports import ControllerError
 from controller.preflight import check_root
 from controller.site import Site
-from experiments.bench import change, cost, docker, first_answer, scale, step
+from experiments.bench import change, cost, docker, first_answer, modes, scale
 from experiments.bench.model import Benchmark, Context
 from experiments.bench.table import text_table
 from experiments.machine import ROOT, machine, versions
@@ -24,10 +24,11 @@ from experiments.runner import PYTHON, RunError, say
 BENCHMARKS = (
     Benchmark("first-answer", "From the decision to the first answer through HAProxy", first_answer.run),
     Benchmark("docker", "docker run and an LXC instance of the same root filesystem", docker.run),
-    Benchmark("step", "A twenty-fold step of the load", step.run),
+    Benchmark("step", "A twenty-fold step of the load", modes.run_step),
     Benchmark("change", "A change of the balancer's back end, by its size", change.run),
     Benchmark("scale", "One decision for many instances", scale.run),
     Benchmark("cost", "The controller's own cost", cost.run),
+    Benchmark("ramp", "The ramp of the load", modes.run_ramp),
 )
 
 

@@ -57,14 +57,14 @@ class Testbed:
 
         self.await_(is_there, f"{in_service} instances in service, {standby} on standby")
 
-    def await_(self, claim: Callable[[], bool], what: str) -> None:
+    def await_(self, claim: Callable[[], bool], what: str, longest_s: float = READY_S) -> None:
         """Wait until the claim is true. Raises RunError when the controller ends before, or it takes too long."""
-        deadline = time.monotonic() + READY_S
+        deadline = time.monotonic() + longest_s
         while not claim():
             if self.process.poll() is not None:
                 raise RunError(f"the controller ended: {tail(self.log)}")
             if time.monotonic() > deadline:
-                raise RunError(f"not within {READY_S:g} s: {what}")
+                raise RunError(f"not within {longest_s:g} s: {what}")
             time.sleep(POLL_S)
 
     def stop(self) -> float:

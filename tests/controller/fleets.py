@@ -2,11 +2,20 @@
 
 from collections.abc import Iterable
 
-from controller.fleet import Action, Apply, Clone, Drain, Fleet, Stop
+from controller.actions import Action, Apply, Clone, Drain, Stop
+from controller.fleet import Fleet
 
 
 def fleet(wanted: int = 1, standby: int = 0, slots: int = 20) -> Fleet:
     return Fleet("web", slots, wanted, standby)
+
+
+def gathering(wanted: int, gather_s: float = 0.05) -> Fleet:
+    """A fleet that lets healthy instances wait for those that boot; the balancer runs, the clones are ordered."""
+    made = Fleet("web", 20, wanted, gather_s=gather_s)
+    made.plan(0)
+    made.applied((), 0)
+    return made
 
 
 def serving(count: int, standby: int = 0, slots: int = 20) -> Fleet:

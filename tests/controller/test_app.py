@@ -24,9 +24,12 @@ from tests.controller.build import LocalSite, local_site
 class Script:
     """In place of the loop: raises what it is told at a tick, remembers events, and ends after some ticks."""
 
+    wake_s: float | None = None
+
     def __init__(self, controller: Controller, *ticks: Exception | None) -> None:
         self.controller, self.ticks = controller, list(ticks)
         self.handled: list[Event] = []
+        self.woken = False
 
     def tick(self, _: float) -> str:
         trouble = self.ticks.pop(0)
@@ -37,6 +40,11 @@ class Script:
 
     def handle(self, event: Event, _: float) -> None:
         self.handled.append(event)
+
+    def wake(self, now_s: float) -> None:
+        assert self.wake_s is not None and now_s >= self.wake_s
+        self.wake_s = None
+        self.woken = True
 
 
 class Leftovers:
@@ -76,6 +84,13 @@ def test_events_are_handled_between_ticks(controller: Controller) -> None:
     controller._host.events.put(Booted("web-1"))
     controller._handle_events_until(controller._now() + 0.01)
     assert script.handled == [Booted("web-1")]
+
+
+def test_loop_is_woken_between_ticks_when_it_asks_for_it(controller: Controller) -> None:
+    script = scripted(controller)
+    script.wake_s = controller._now() + 0.01
+    controller._handle_events_until(controller._now() + 0.05)
+    assert script.woken
 
 
 def test_signal_ends_the_wait_for_events_at_once(controller: Controller) -> None:

@@ -1,8 +1,9 @@
 """The instances' state machine, one story a test. Random histories are in test_fleet_histories.py."""
 
-from controller.fleet import APPLY_RETRY_S, BACKOFF_S, Apply, Clone, Drain, Fleet, Member, Stop
+from controller.actions import Apply, Clone, Drain, Member, Stop
+from controller.fleet import APPLY_RETRY_S, BACKOFF_S, Fleet
 from controller.model import Phase
-from tests.controller.fleets import fleet, kinds, phases, serving, settle
+from tests.controller.fleets import fleet, gathering, kinds, phases, serving, settle
 
 
 def test_new_fleet_orders_what_is_wanted_and_starts_the_balancer() -> None:
@@ -27,6 +28,39 @@ def test_booted_instance_serves_only_after_the_balancer_confirmed_it() -> None:
     assert phases(made) == {"web-1": "IN_SERVICE"}
 
 
+def test_instances_that_become_healthy_together_cost_one_change() -> None:
+    made = gathering(3)
+    made.booted("web-1", 1, {})
+    assert made.plan(1) == []
+    assert made.wake_s() == 1.05
+    made.booted("web-2", 1.01, {})
+    assert made.plan(1.01) == []
+    made.booted("web-3", 1.02, {})
+    assert kinds(made.plan(1.02)) == ["Apply"]
+    assert len(made.members()) == 3
+    assert made.wake_s() is None  # the change is under way
+
+
+def test_nobody_waits_longer_than_the_limit_for_others_to_boot() -> None:
+    made = gathering(2)
+    made.booted("web-1", 1, {})
+    assert made.plan(1.049) == []
+    assert made.plan(1.05) == [Apply((Member("web-1", 1),))]
+
+
+def test_nobody_waits_for_an_instance_that_fails_or_is_for_the_pool_only() -> None:
+    made = gathering(2)
+    made.booted("web-1", 1, {})
+    made.failed("web-2", 1.01)
+    assert kinds(made.plan(1.01)) == ["Apply"]
+    pool = Fleet("web", 20, 1, standby=1, gather_s=0.05)
+    pool.plan(0)
+    pool.applied((), 0)
+    pool.booted("web-1", 1, {})
+    assert pool.wake_s() is None
+    assert kinds(pool.plan(1)) == ["Apply"]
+
+
 def test_standby_instances_wait_outside_the_balancer() -> None:
     made = serving(1, standby=2)
     assert made.members() == (Member("web-1", 1),)
@@ -36,7 +70,10 @@ def test_standby_instances_wait_outside_the_balancer() -> None:
 def test_growth_promotes_standby_at_once_and_refills_it() -> None:
     made = serving(1, standby=1)
     made.wanted = 2
-    assert made.plan(1) == [Clone("web-3", 3), Apply((Member("web-1", 1), Member("web-2", 2)))]
+    members = (Member("web-1", 1), Member("web-2", 2))
+    assert made.plan(1) == [Apply(members)]
+    made.applied(members, 2)
+    assert made.plan(2) == [Clone("web-3", 3, spare=True)]
 
 
 def test_shrinking_drains_the_youngest_first() -> None:

@@ -6,7 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from controller.fleet import Action, Apply, Clone, Drain, Fleet, Member, Stop
+from controller.actions import Action, Apply, Clone, Drain, Member, Stop
+from controller.fleet import Fleet
 from controller.model import Phase
 
 INDEX = st.integers(0, 1000)  # picks one of what is pending, modulo how much that is

@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.fleet import Apply, Drain, Fleet, Freeze, Return, Victim
+from controller.actions import Apply, Clone, Drain, Freeze, Return
+from controller.fleet import Fleet, Victim
 from controller.model import Phase
 from tests.controller.fleets import fleet, kinds, phases, serving, settle
 
@@ -18,10 +19,36 @@ def test_pool_is_booted_frozen_and_kept_out_of_traffic() -> None:
 def test_promotion_takes_the_oldest_of_the_pool_and_refills_it() -> None:
     made = serving(1, standby=1)
     made.wanted = 2
-    planned = made.plan(9.0)
-    assert kinds(planned) == ["Clone", "Apply"]
-    (apply,) = (action for action in planned if isinstance(action, Apply))
+    (apply,) = made.plan(9.0)
+    assert isinstance(apply, Apply)
     assert {member.name for member in apply.members} == {"web-1", "web-2"}
+    made.applied(apply.members, 9.1)
+    assert made.plan(9.1) == [Clone("web-3", 3, spare=True)]
+
+
+def test_pool_is_refilled_one_by_one_and_only_while_nothing_is_lacking() -> None:
+    made = serving(1)
+    made.standby = 3
+    assert made.plan(1) == [Clone("web-2", 2, spare=True)]
+    assert made.plan(2) == []
+    made.booted("web-2", 3, {})
+    assert Clone("web-3", 3, spare=True) in made.plan(3)
+    made.wanted = 3
+    clones = [action for action in made.plan(4) if isinstance(action, Clone)]
+    assert clones == [Clone("web-4", 4)]  # web-2 serves next; web-3, which boots slowly, is not waited for
+
+
+def test_slow_boot_for_the_pool_does_not_make_the_pool_larger() -> None:
+    made = serving(1)
+    made.standby = 1
+    made.plan(1)
+    made.wanted = 2
+    assert made.plan(2) == [Clone("web-3", 3)]
+    settle(made, 3)
+    made.booted("web-2", 3, {})
+    made.booted("web-3", 3, {})
+    settle(made, 4)
+    assert (made.counts().in_service, made.counts().standby) == (2, 1)
 
 
 def test_promoted_instance_counts_as_ordered_when_it_was_decided_on() -> None:
@@ -50,7 +77,7 @@ def test_nothing_is_frozen_while_it_may_be_just_promoted() -> None:
     made.plan(1)
     made.wanted = 3
     made.booted("web-3", 2, {})
-    assert kinds(made.plan(2)) == ["Clone", "Apply"]
+    assert kinds(made.plan(2)) == ["Apply"]
     made.wanted = 2
     assert not [action for action in made.plan(3) if isinstance(action, Freeze)]
 

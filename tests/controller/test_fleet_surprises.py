@@ -2,7 +2,8 @@
 
 import pytest
 
-from controller.fleet import BACKOFF_S, Apply, Clone, Member, Stop
+from controller.actions import Apply, Clone, Member, Stop
+from controller.fleet import BACKOFF_S
 from controller.model import Phase
 from tests.controller.fleets import fleet, kinds, phases, serving, settle, succeed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller import haproxy
-from controller.fleet import Member
+from controller.actions import Member
 from controller.haproxy import BalancerError, HAProxy, prepare_run_dir, within
 from tests.controller.build import LocalSite, data, local_site
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.fleet import Member
+from controller.actions import Member
 from controller.haproxy_config import render, servers_of
 from controller.requestlog import parse_request
 from controller.site import Site
@@ -83,7 +83,7 @@ def test_file_ends_with_a_line_break() -> None:
 
 def test_log_format_is_the_one_that_the_request_log_reads() -> None:
     (logged,) = re.findall(r'log-format "(.*)"', text_of(Site(), []))
-    values = {"%ST": "200", "%s": "web-1", "%Tw": "0", "%Tr": "3", "%Ta": "12", "%ts": "--"}
+    values = {"%ST": "200", "%s": "web-1", "%Tw": "0", "%Tr": "3", "%Ta": "12", "%ts": "--", "%pid": "77"}
     request = parse_request(" ".join(values[part] for part in logged.split()), 1.0)
     assert request is not None
     assert (request.status, request.server, request.total_ms) == (200, "web-1", 12)

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
+from controller.actions import Action, Apply, Clone, Drain, Member, Return, Stop
 from controller.containers import BootError, Containers
-from controller.fleet import Action, Apply, Clone, Drain, Member, Return, Stop
 from controller.haproxy import BalancerError, HAProxy
 from controller.live import Host
 from controller.ports import Applied, ApplyFailed, Booted, Drained, Event, Failed, Stopped

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from controller.fleet import Action, Apply, Clone, Drain, Fleet, Stop
+from controller.actions import Action, Apply, Clone, Drain, Stop
+from controller.fleet import Fleet
 from controller.limits import Limiter, Limits
 from controller.loop import Loop, describe
 from controller.model import Counts, Instance, Observation

@@ -44,11 +44,11 @@ def log() -> Iterator[Log]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("200 web-1 0 3 12 --", Request(5.0, 200, "web-1", 12)),
-        ("429 web-2 0 1 1 --", Request(5.0, 429, "web-2", 1)),
-        ("503 <NOSRV> 5000 -1 5000 sQ", Request(5.0, 503, "<NOSRV>", 5000)),
-        ("-1 web-1 0 -1 -1 CH", Request(5.0, 0, "web-1", 0)),
-        ("200 web-1 0 3 12 --\n", Request(5.0, 200, "web-1", 12)),
+        ("200 web-1 0 3 12 -- 77", Request(5.0, 200, "web-1", 12, 77)),
+        ("429 web-2 0 1 1 -- 77", Request(5.0, 429, "web-2", 1, 77)),
+        ("503 <NOSRV> 5000 -1 5000 sQ 77", Request(5.0, 503, "<NOSRV>", 5000, 77)),
+        ("-1 web-1 0 -1 -1 CH 77", Request(5.0, 0, "web-1", 0, 77)),
+        ("200 web-1 0 3 12 -- 77\n", Request(5.0, 200, "web-1", 12, 77)),
     ],
 )
 def test_line_of_a_request_is_read(line: str, expected: Request) -> None:
@@ -57,7 +57,8 @@ def test_line_of_a_request_is_read(line: str, expected: Request) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["", "200", "200 web-1 0 3", "many web-1 0 3 12 --", "200 web-1 0 3 long --",
+    ["", "200", "200 web-1 0 3", "200 web-1 0 3 12 --", "200 web-1 0 3 12 -- none",
+     "many web-1 0 3 12 -- 77", "200 web-1 0 3 long -- 77",
      "Server web/web-1 is DOWN, reason: Layer4 connection problem", "Proxy entry stopped (cumulated conns: 3)"],
 )  # fmt: skip
 def test_any_other_line_is_no_request(line: str) -> None:
@@ -79,25 +80,32 @@ def test_rejections_are_told_from_other_answers(status: int, outcome: str) -> No
 
 
 def test_requests_are_kept_with_their_time_and_rubbish_is_not(log: Log) -> None:
-    log.read(b"200 web-1 0 3 12 --", b"\xff\xfe", b"", b"429 web-2 0 1 1 --")
+    log.read(b"200 web-1 0 3 12 -- 77", b"\xff\xfe", b"", b"429 web-2 0 1 1 -- 77")
     assert [(request.at_s, request.status) for request in log.log.since(0)] == [(1, 200), (4, 429)]
 
 
+def test_finished_requests_are_counted_by_worker_for_the_newest_workers(log: Log) -> None:
+    log.read(b"200 web-1 0 3 12 -- 77", b"429 web-1 0 3 12 -- 78", b"503 <NOSRV> 0 -1 12 sQ 77")
+    assert log.log.finished() == {77: 2, 78: 1}
+    log.read(*[f"200 web-1 0 3 12 -- {pid}".encode() for pid in range(100, 164)])
+    assert log.log.finished() == dict.fromkeys(range(100, 164), 1)
+
+
 def test_old_requests_are_forgotten(log: Log) -> None:
-    log.read(*[b"200 web-1 0 3 12 --"] * 4)
+    log.read(*[b"200 web-1 0 3 12 -- 77"] * 4)
     assert [request.at_s for request in log.log.since(2)] == [3, 4]
     assert [request.at_s for request in log.log.since(0)] == [3, 4]
 
 
 def test_first_answer_of_an_awaited_server_is_reported_once(log: Log) -> None:
     log.log.await_first_answer("web-2")
-    log.read(b"200 web-1 0 3 12 --", b"200 web-2 0 3 12 --", b"200 web-2 0 3 12 --")
+    log.read(b"200 web-1 0 3 12 -- 77", b"200 web-2 0 3 12 -- 77", b"200 web-2 0 3 12 -- 77")
     assert log.answers == [("web-2", 2)]
 
 
 def test_rejection_or_failure_is_no_first_answer(log: Log) -> None:
     log.log.await_first_answer("web-1")
-    log.read(b"503 web-1 0 3 12 --", b"429 web-1 0 3 12 --", b"200 web-1 0 3 12 --")
+    log.read(b"503 web-1 0 3 12 -- 77", b"429 web-1 0 3 12 -- 77", b"200 web-1 0 3 12 -- 77")
     assert log.answers == [("web-1", 3)]
 
 
@@ -114,6 +122,6 @@ def test_rates_are_told_by_outcome_over_the_last_second() -> None:
 
 def test_request_that_no_instance_answered_is_not_served() -> None:
     """HAProxy answers 400 and 408 by itself; that is nothing that an instance did, and its time is no latency."""
-    request = parse_request("400 <NOSRV> -1 -1 0 PR", 1.0)
+    request = parse_request("400 <NOSRV> -1 -1 0 PR 77", 1.0)
     assert request is not None
     assert request.outcome != "served"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.statistics import Processes, Statistics, parse_processes, parse_statistics
+from controller.requestlog import WORKERS_KEPT
+from controller.statistics import Arrivals, Processes, Statistics, parse_processes, parse_statistics
 from tests.controller.build import data
 
 SAMPLE = data("statistics.txt")
@@ -149,3 +150,28 @@ def test_any_prefix_of_the_process_list_is_read_or_raises_value_error(length: in
         parse_processes(data("processes_old.txt")[:length])
     except ValueError as error:
         assert "cut off" in str(error)
+
+
+def test_requests_that_an_old_worker_takes_after_the_last_look_are_counted_when_the_log_tells_of_them() -> None:
+    made = Arrivals()
+    assert made.total(1, 100, {1: 98}) == 100
+    assert made.total(2, 10, {1: 98, 2: 9}) == 110
+    assert made.total(2, 20, {1: 103, 2: 20}) == 123
+    assert made.total(2, 20, {2: 20}) == 123  # the log has forgotten the old worker
+
+
+def test_arrivals_are_told_without_a_log() -> None:
+    made = Arrivals()
+    assert [made.total(1, 5, {}), made.total(1, 9, {}), made.total(2, 4, {})] == [5, 9, 13]
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5)), min_size=1, max_size=400))
+def test_arrivals_over_any_number_of_workers_are_all_their_requests(workers: list[tuple[int, int]]) -> None:
+    """Each worker takes some requests until the last look, and some more after it."""
+    made, finished = Arrivals(), dict[int, int]()
+    for pid, (before, after) in enumerate(workers):
+        made.total(pid, before, finished)
+        finished[pid] = before + after
+        if len(finished) > WORKERS_KEPT:
+            del finished[min(finished)]
+    assert made.total(len(workers), 0, finished) == sum(before + after for before, after in workers)

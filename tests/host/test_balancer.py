@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from controller.actions import Member
 from controller.app import remove_run_dir
-from controller.fleet import Member
 from controller.haproxy import BalancerError, HAProxy, prepare_run_dir
+from controller.requestlog import RequestLog
 from controller.site import Site
+from controller.statistics import Arrivals
 from tests.host.testbed import PYTHON, ROOT, answers, until
 
 SITE = Site(
@@ -45,7 +47,24 @@ def _serve(address: str, objects: Path) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([PYTHON, "-m", "webapp"], cwd=ROOT, env=os.environ | settings)
 
 
-def test_fifty_reloads_lose_no_request_of_a_strict_keep_alive_client(balancer: HAProxy, tmp_path: Path) -> None:
+@pytest.fixture
+def log(balancer: HAProxy) -> Iterator[RequestLog]:  # noqa: ARG001 - it makes the folder
+    made = RequestLog(SITE.run_dir / "log.sock", time.monotonic, lambda *_: None)
+    made.open()
+    yield made
+    made.close()
+
+
+def test_fifty_reloads_lose_no_request_and_no_count_of_a_strict_keep_alive_client(
+    balancer: HAProxy, log: RequestLog, tmp_path: Path
+) -> None:
+    arrivals, arrived = Arrivals(), list[int]()
+
+    def look() -> None:
+        seen = balancer.read()
+        arrived.append(arrivals.total(seen.worker_pid, seen.offered_total, log.finished()))
+
+    balancer._before_reload = look
     balancer.apply([ONE, TWO])
     requests_csv = tmp_path / "requests.csv"
     options = {"low": 300, "peak": 300, "duration": 20, "integral-share": 0, "requests-csv": requests_csv}
@@ -59,8 +78,11 @@ def test_fifty_reloads_lose_no_request_of_a_strict_keep_alive_client(balancer: H
     assert locust.poll() is None, "the load ended before the reloads did"
     assert locust.wait(60) == 0
     with requests_csv.open() as file:
-        lost = [row for row in csv.DictReader(file) if row["outcome"] != "served"]
-    assert lost == []
+        rows = list(csv.DictReader(file))
+    assert [row for row in rows if row["outcome"] != "served"] == []
+    look()
+    assert arrived == sorted(arrived)
+    assert arrived[-1] == sum(log.finished().values()) >= len(rows)
 
 
 def test_drained_server_gets_no_request_from_any_worker(balancer: HAProxy) -> None:

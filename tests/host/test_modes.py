@@ -25,6 +25,12 @@ def state(instance: str) -> str:
     return {"1": "FROZEN", "0": "THAWED"}.get(text, text)
 
 
+def cpu_weight(instance: str) -> int:
+    """The weight of an instance's control group; the kernel's default is 1024 in version 1, 100 in version 2."""
+    pid = int(run("lxc-info", "-n", f"tidebed-{instance}", "-p", "-H").stdout)
+    return int(control_file(pid, "cpu", "cpu.shares", "cpu.weight").read_text())
+
+
 def offer(rate_rps: float, seconds: float) -> list[int]:
     """Ask evenly for so long; the statuses."""
     end, statuses = time.monotonic() + seconds, []
@@ -52,6 +58,9 @@ def test_standby_is_frozen_until_it_is_promoted_and_the_pool_is_refilled(tmp_pat
     document = following(5) | {"instances": {"min": 1, "max": 2, "standby": 1}}
     with running(tmp_path, document) as testbed:
         first = await_frozen_standby(testbed)
+        config = Path(f"/run/tidebed/instances/{first}.conf").read_text()
+        assert "lxc.cgroup.cpu.shares = 64" in config  # it booted with little CPU
+        assert cpu_weight(first) in (1024, 100)  # and has as much as any other now
         assert set(offer(9, 3)) == {200}
         until(lambda: first in within(testbed, "IN_SERVICE"), what="the standby is promoted")
         assert state(first) == "THAWED"
