@@ -118,8 +118,7 @@ def evaluate(datapoints: Sequence[float | None], config: AlarmConfig, before: St
         breaching += max(0, config.evaluation_periods - len(real))
     if breaching >= config.needed:
         return State.ALARM
-    known = len(real) >= config.evaluation_periods or config.treat_missing_data in ("breaching", "notBreaching")
-    if known or not all(map(config.breaches, real)):
+    if config.treat_missing_data in ("breaching", "notBreaching") or not all(map(config.breaches, real)):
         return State.OK
     if config.treat_missing_data == "ignore":
         return before

@@ -90,9 +90,7 @@ def test_of_two_policies_that_act_the_one_with_more_capacity_wins_and_its_cooldo
     seen = [group(60.0 * minute, 4 if minute < 2 else 7, cpu_percent=60.0) for minute in range(13)]
     made = [one.decide(each) for each in seen]
     assert [each.wanted for each in made] == [4, *[7] * 11, 10]
-    assert made[1].considered == (
-        "cpu_percent 60, alarm >= 50 is ALARM, next evaluation in 60.0 s: +1 on 4 gives 5",
-    )
+    assert made[1].considered == ("cpu_percent 60, alarm >= 50 is ALARM, next evaluation in 60.0 s: +1 on 4 gives 5",)
 
 
 def test_missing_data_that_counts_as_a_breach_adds_but_never_removes() -> None:

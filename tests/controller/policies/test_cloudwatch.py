@@ -102,6 +102,11 @@ def test_samples_of_a_period_become_one_datapoint(statistic: str, datapoint: flo
     assert summarise([], statistic) is None
 
 
+def test_percentile_is_of_the_samples_by_rank() -> None:
+    hundred = [float(number) for number in range(100, 0, -1)]
+    assert [summarise(hundred, statistic) for statistic in ("p95", "p99.5", "p1")] == [95.0, 100.0, 1.0]
+
+
 def test_period_begins_with_the_first_sample_and_ends_before_its_last_moment() -> None:
     one = Alarm(config(1))
     assert [one.add(t_s, value) for t_s, value in [(7, 2.0), (37, 8.0), (66.9, 8.0), (67, 1.0)]] == [
