@@ -56,7 +56,7 @@ class SkyPilot:
 
     def __init__(self, config: SkyPilotConfig) -> None:
         self._config = config
-        self._requests = Window(config.qps_window_s)
+        self._requests = Window(config.qps_window_s - ROUNDING)  # never one sample too many
         self._first_s: float | None = None
         self._last_s = 0.0
         self._decided_s = -math.inf

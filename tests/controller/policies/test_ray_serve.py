@@ -158,7 +158,7 @@ def test_load_is_taken_anew_only_at_its_interval() -> None:
 def test_number_of_the_last_moment_is_taken() -> None:
     """Ray's issue 46497: the delay only asks for the direction."""
     policy = ray_serve(target_ongoing_requests=1, upscale_delay_s=10)
-    assert [decided(policy, t_s, n, 1).wanted for t_s, n in ((0, 90), (5, 90), (10, 2))] == [1, 1, 2]
+    assert [decided(policy, t_s, n, 1).wanted for t_s, n in ((0, 90), (9.97, 90), (10, 2))] == [1, 1, 2]
 
 
 def test_unknown_load_holds_and_starts_the_delay_again() -> None:

@@ -61,6 +61,22 @@ def test_decision_for_the_same_number_starts_both_again() -> None:
     assert changes(made, 1) == {100: 2}
 
 
+@pytest.mark.parametrize("between", [0.0, 5.0, None])
+def test_other_side_equal_or_unknown_starts_growing_again(between: float | None) -> None:
+    policy = skypilot(upscale_delay_s=60.0, qps_window_s=1.0)
+    rates = [5.0, 9.0, 9.0, between, 9.0, 9.0, 9.0]
+    made = [policy.decide(observed(20.0 * n, 1, offered_rps=rate)).wanted for n, rate in enumerate(rates)]
+    assert made == [1, 1, 1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("between", [29.0, 10.0, None])
+def test_other_side_equal_or_unknown_starts_shrinking_again(between: float | None) -> None:
+    policy = skypilot(downscale_delay_s=60.0, qps_window_s=1.0)
+    rates = [10.0, 10.0, 5.0, 5.0, between, 5.0, 5.0, 5.0]
+    made = [policy.decide(observed(20.0 * n, 2, offered_rps=rate)).wanted for n, rate in enumerate(rates)]
+    assert made == [2, 2, 2, 2, 2, 2, 2, 1]
+
+
 def test_from_none_it_grows_at_once_and_looks_more_often() -> None:
     """SkyPilot's test_scale_to_zero_uses_faster_decision_interval."""
     policy = skypilot()
@@ -91,7 +107,7 @@ def test_window_is_a_mean_over_its_whole_length() -> None:
 def test_rate_that_fits_exactly_orders_no_more() -> None:
     """The sum of a window is never quite a whole number of floating point."""
     policy = skypilot(upscale_delay_s=0.0, target_qps_per_replica=0.1)
-    made = [policy.decide(observed(tick * 0.1, 3, offered_rps=0.3)) for tick in range(2000)]
+    made = [policy.decide(observed(tick * 0.3, 3, offered_rps=0.3)) for tick in range(2000)]
     assert {each.wanted for each in made} == {3}
 
 
