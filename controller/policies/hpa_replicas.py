@@ -21,10 +21,6 @@ def milli(value: float) -> int:
     return math.ceil(round(value * 1000, 6)) if value * 1000 < LARGEST else LARGEST
 
 
-def ceiling(replicas: float) -> int:
-    return MOST if replicas > MOST else math.ceil(replicas)
-
-
 @dataclass(frozen=True, slots=True)
 class Tolerances:
     """How far the ratio of a metric to its target may be below and above 1 without an effect."""
@@ -156,13 +152,13 @@ def by_instances(pods: Pods, target: Target, current: int, tolerances: Tolerance
     if not pods.missing and not (pods.unready and ratio > 1):
         if tolerances.cover(ratio):
             return Proposal(current, f"{words}, within the tolerance")
-        return Proposal(ceiling(ratio * len(pods.levels)), words)
+        return Proposal(math.ceil(ratio * len(pods.levels)), words)
     levels = pods.filled(ratio, target.stand_in)
     damped = target.ratio(levels)
     words += f", damped to {damped:.3g} by {pods.missing} missing and {pods.unready} not ready"
     if tolerances.cover(damped) or ratio < 1 < damped or damped < 1 < ratio:
         return Proposal(current, f"{words}, no reason for a change")
-    wanted = ceiling(damped * len(levels))
+    wanted = math.ceil(damped * len(levels))
     if (damped < 1 and wanted > current) or (damped > 1 and wanted < current):
         return Proposal(current, f"{words}, which would turn the change round")
     return Proposal(wanted, words)
@@ -173,21 +169,21 @@ def by_value(value: int, target: int, current: int, ready: int | None, tolerance
     ratio = float(value) / float(target)
     words = f"is {value / 1000:.3g}, {ratio:.3g} of the target {target / 1000:.3g}"
     if current == 0:
-        return Proposal(ceiling(ratio), f"{words}, from zero")
+        return Proposal(math.ceil(ratio), f"{words}, from zero")
     if tolerances.cover(ratio):
         return Proposal(current, f"{words}, within the tolerance")
     if ready is None:
         return Proposal(None, f"{words}, but there are no instances")
-    return Proposal(ceiling(ratio * ready), f"{words}, with {ready} in service")
+    return Proposal(math.ceil(ratio * ready), f"{words}, with {ready} in service")
 
 
 def by_average(value: int, target: int, present: int, tolerances: Tolerances) -> Proposal:
     """For Object and External metrics with an AverageValue: a total, compared with so much for each instance."""
     words = f"is {value / 1000:.3g} over {present}"
     if not present:
-        return Proposal(ceiling(float(value) / float(target)), f"{words}, target {target / 1000:.3g} each")
+        return Proposal(math.ceil(float(value) / float(target)), f"{words}, target {target / 1000:.3g} each")
     ratio = float(value) / (float(target) * float(present))
     words += f", {ratio:.3g} of the target {target / 1000:.3g} each"
     if tolerances.cover(ratio):
         return Proposal(present, f"{words}, within the tolerance")
-    return Proposal(ceiling(float(value) / float(target)), words)
+    return Proposal(math.ceil(float(value) / float(target)), words)
