@@ -197,9 +197,9 @@ class Hpa:
         if current == 0 and bounds.minimum != 0:
             return Decision(0, "paused: at zero instances with a minimum above it")
         if current > bounds.maximum:
-            return Decision(bounds.maximum, f"{current} instances are above the maximum {bounds.maximum}")
+            return Decision(bounds.maximum, f"{current} is above the maximum {bounds.maximum}")
         if current < bounds.minimum:
-            return Decision(bounds.minimum, f"{current} instances are below the minimum {bounds.minimum}")
+            return Decision(bounds.minimum, f"{current} is below the minimum {bounds.minimum}")
         return self._by_metrics(observation)
 
     def _by_metrics(self, observation: Observation) -> Decision:

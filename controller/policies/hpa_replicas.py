@@ -21,6 +21,11 @@ def milli(value: float) -> int:
     return math.ceil(round(value * 1000, 6)) if value * 1000 < LARGEST else LARGEST
 
 
+def figure(amount: float, unit: int = 1000) -> str:
+    """Thousandths, or others that `unit` tells, in a unit and with the digits that people read."""
+    return f"{amount / unit:.3g}" if amount < 1000 * unit else f"{amount / unit:.0f}"
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerances:
     """How far the ratio of a metric to its target may be below and above 1 without an effect."""
@@ -119,12 +124,12 @@ class Utilization:
 
     def words(self, levels: Sequence[int]) -> str:
         return (f"is {self.usage(levels)}% of the request over {len(levels)}, "
-                f"{self.ratio(levels):.3g} of the target {self.percent}%")  # fmt: skip
+                f"{figure(self.ratio(levels), 1)} of the target {self.percent}%")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """A mean over the instances; `unit` is how many thousandths the unit has in which people read it."""
+    """A mean over the instances."""
 
     target: int
     unit: int = 1000
@@ -140,8 +145,8 @@ class Average:
         return self.usage(levels) / self.target
 
     def words(self, levels: Sequence[int]) -> str:
-        return (f"is {self.usage(levels) / self.unit:.3g} on average over {len(levels)}, "
-                f"{self.ratio(levels):.3g} of the target {self.target / self.unit:.3g}")  # fmt: skip
+        return (f"is {figure(self.usage(levels), self.unit)} on average over {len(levels)}, "
+                f"{figure(self.ratio(levels), 1)} of the target {figure(self.target, self.unit)}")  # fmt: skip
 
 
 def by_instances(pods: Pods, target: Target, current: int, tolerances: Tolerances) -> Proposal:
@@ -155,7 +160,7 @@ def by_instances(pods: Pods, target: Target, current: int, tolerances: Tolerance
         return Proposal(math.ceil(ratio * len(pods.levels)), words)
     levels = pods.filled(ratio, target.stand_in)
     damped = target.ratio(levels)
-    words += f", damped to {damped:.3g} by {pods.missing} missing and {pods.unready} not ready"
+    words += f", damped to {figure(damped, 1)} by {pods.missing} missing and {pods.unready} not ready"
     if tolerances.cover(damped) or ratio < 1 < damped or damped < 1 < ratio:
         return Proposal(current, f"{words}, no reason for a change")
     wanted = math.ceil(damped * len(levels))
@@ -167,7 +172,7 @@ def by_instances(pods: Pods, target: Target, current: int, tolerances: Tolerance
 def by_value(value: int, target: int, current: int, ready: int | None, tolerances: Tolerances) -> Proposal:
     """For Object and External metrics with a Value; `ready` is None where there are no instances at all."""
     ratio = float(value) / float(target)
-    words = f"is {value / 1000:.3g}, {ratio:.3g} of the target {target / 1000:.3g}"
+    words = f"is {figure(value)}, {figure(ratio, 1)} of the target {figure(target)}"
     if current == 0:
         return Proposal(math.ceil(ratio), f"{words}, from zero")
     if tolerances.cover(ratio):
@@ -179,11 +184,11 @@ def by_value(value: int, target: int, current: int, ready: int | None, tolerance
 
 def by_average(value: int, target: int, present: int, tolerances: Tolerances) -> Proposal:
     """For Object and External metrics with an AverageValue: a total, compared with so much for each instance."""
-    words = f"is {value / 1000:.3g} over {present}"
+    words = f"is {figure(value)} over {present}"
     if not present:
-        return Proposal(math.ceil(float(value) / float(target)), f"{words}, target {target / 1000:.3g} each")
+        return Proposal(math.ceil(float(value) / float(target)), f"{words}, target {figure(target)} each")
     ratio = float(value) / (float(target) * float(present))
-    words += f", {ratio:.3g} of the target {target / 1000:.3g} each"
+    words += f", {figure(ratio, 1)} of the target {figure(target)} each"
     if tolerances.cover(ratio):
         return Proposal(present, f"{words}, within the tolerance")
     return Proposal(math.ceil(float(value) / float(target)), words)

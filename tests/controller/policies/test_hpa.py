@@ -130,8 +130,8 @@ def test_with_a_minimum_of_zero_a_total_starts_it_again_and_stops_it(metric: dic
 
 def test_bounds_come_before_metrics() -> None:
     policy = hpa(minimum=3, maximum=6)
-    assert policy.decide(observed(0, 9)) == Decision(6, "9 instances are above the maximum 6")
-    assert policy.decide(observed(15, 1)) == Decision(3, "1 instances are below the minimum 3")
+    assert policy.decide(observed(0, 9)) == Decision(6, "9 is above the maximum 6")
+    assert policy.decide(observed(15, 1)) == Decision(3, "1 is below the minimum 3")
 
 
 def test_bounds_end_a_change() -> None:

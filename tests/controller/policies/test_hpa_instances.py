@@ -43,6 +43,12 @@ def test_instances_report_an_equal_share_of_a_total_and_the_whole_of_a_latency(
     assert policy.decide(seen(0, 4, serving(4), **{metric: value})).wanted == after
 
 
+def test_large_figures_are_written_out() -> None:
+    policy = hpa({"type": "Object", "value": 10_000})
+    reason = policy.decide(seen(0, 4, serving(4), offered_rps=12_345.6)).reason
+    assert reason == "Object offered_rps is 12346, 1.23 of the target 10000, with 4 in service: 5 wanted"
+
+
 def test_each_instance_reports_its_own_requests_in_flight() -> None:
     samples = (*serving(1, in_flight_requests=30), Sample("idle", Phase.IN_SERVICE, -999, -999, None, 0))
     policy = hpa({"type": "Pods", "metric": "in_flight_requests", "average_value": 5}, behavior={})

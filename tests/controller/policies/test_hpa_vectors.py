@@ -99,6 +99,13 @@ def test_missing_instance_counts_as_at_its_target_when_that_is_above_the_request
     assert wanted(4, metric, ready(20, 10, 10, None)) == 2
 
 
+def test_more_instances_than_wanted_may_turn_a_ratio_below_one_into_growth() -> None:
+    """As in the source, where only what is dampened is kept from it: 0.9 * 3 is 2.7, so 3 where 2 were wanted."""
+    metric = {"type": "Resource", "average_utilization_percent": 100}
+    assert wanted(2, metric, ready(90, 90, 90) + but("hot", 1), (0, 0)) == 3
+    assert wanted(2, metric, ready(90, 90, 90, None), (0, 0)) == 2
+
+
 @pytest.mark.parametrize(("target", "after"), [(56, 9), (55, 10)])
 def test_change_that_just_exceeds_the_tolerance(target: int, after: int) -> None:
     """TestReplicaCalcComputedToleranceAlgImplementation: half of the request is 0.893 and 0.909 of the target."""
