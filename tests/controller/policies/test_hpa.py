@@ -64,6 +64,13 @@ def test_event_counts_as_it_was_carried_out() -> None:
     assert policy.decide(observed(30, 6, offered_rps=200)).wanted == 6
 
 
+def test_change_by_another_is_no_event() -> None:
+    """4 more were asked for, but the number went down: nothing of these 4 was carried out."""
+    policy = hpa(behavior={"scale_up": {"policies": [{"type": "Pods", "value": 4, "period_s": 60}]}})
+    assert policy.decide(observed(0, 2, offered_rps=200)).wanted == 6
+    assert policy.decide(observed(15, 1, offered_rps=200)).wanted == 5
+
+
 def test_between_evaluations_nothing_changes() -> None:
     policy = hpa()
     policy.decide(observed(0, 1, offered_rps=10))

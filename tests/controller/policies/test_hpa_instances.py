@@ -106,6 +106,13 @@ def test_value_without_any_instance_fails() -> None:
     assert (decision.wanted, "there are no instances" in decision.reason) == (4, True)
 
 
+def test_value_with_none_in_service_wants_none() -> None:
+    """As in the source: the ratio times no ready pods is zero, so only the minimum and the window hold it."""
+    one_drains = Observation(0, Counts(wanted=4, draining=1), offered_rps=100)
+    assert hpa({"type": "Object", "value": 10}, behavior=NO_WINDOW).decide(one_drains).wanted == 1
+    assert hpa({"type": "Object", "value": 10}).decide(one_drains).wanted == 4
+
+
 def test_infinite_rate_per_instance_is_a_large_number() -> None:
     policy = hpa({"type": "Object", "metric": "rate_per_instance", "value": 10}, minimum=0)
     assert policy.decide(Observation(0, Counts(), offered_rps=5)).wanted == 4

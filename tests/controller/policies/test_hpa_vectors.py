@@ -233,9 +233,7 @@ def rules(pods: int, pods_s: float, percent: int, percent_s: float) -> dict[str,
     }
 
 
-A = [1, 5, 9]
-B = [8, 12, 9, 11]
-TENS = [10, 10, 10]
+A, B, TENS = [1, 5, 9], [8, 12, 9, 11], [10, 10, 10]  # changes, oldest first
 
 
 @pytest.mark.parametrize(
@@ -272,6 +270,12 @@ def test_limits_of_the_rate(
         for index, change in enumerate(changes):
             settler.changed(-120 + 120 / len(changes) * (index + 0.5), sign * change)
     assert settler.settle(0, current, desired).wanted == after
+
+
+def test_percentage_is_computed_in_binary_fractions() -> None:
+    """As in the source: 100 * (1 + 10/100) is a little above 110, and is rounded up."""
+    settler = BehaviorSettler(Behavior.model_validate({"scale_up": rules(0, 0, 10, 60)}), 0, Bounds(0, MOST))
+    assert settler.settle(0, 100, 500).wanted == 111
 
 
 @pytest.mark.parametrize(("current", "desired", "after"), [(1, 99, 2), (5, 0, 3)])
