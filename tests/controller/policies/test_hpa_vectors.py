@@ -1,5 +1,4 @@
-"""The policy `hpa` against the tables of the upstream tests: kubernetes/kubernetes, pkg/controller/podautoscaler,
-replica_calculator_test.go and horizontal_test.go. The comments name the upstream tests."""
+"""The policy `hpa` against the tables of Kubernetes' replica_calculator_test.go and horizontal_test.go, by name."""
 
 import itertools
 from typing import Any
