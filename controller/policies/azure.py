@@ -71,7 +71,9 @@ class Azure:
 
     def decide(self, observation: Observation) -> Decision:
         now_s, wanted = observation.t_s, observation.counts.wanted
-        self._watch(now_s, wanted)
+        move = self._moves.see(now_s, wanted)
+        if move is not None and move.asked:  # one to the bounds or by hand is no scale action
+            self._acted_s = move.at_s
         for rule, series in self._series:
             series.add(now_s, seen(observation, rule.metric))
         if self._period.due(now_s):
@@ -80,12 +82,6 @@ class Azure:
             decision = Decision(wanted, f"next evaluation in {self._period.left_s(now_s):.1f} s")
         self._moves.decide(decision.wanted)
         return decision
-
-    def _watch(self, now_s: float, wanted: int) -> None:
-        """Only what was decided here is a scale action; a move to the bounds or by hand starts no cooldown."""
-        self._moves.see(now_s, wanted)
-        if self._moves.last is not None and self._moves.last.asked:
-            self._acted_s = self._moves.last.at_s
 
     def _evaluate(self, observation: Observation) -> Decision:
         wanted = observation.counts.wanted

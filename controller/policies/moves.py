@@ -20,17 +20,17 @@ class Moves:
     """Watches the number that is wanted. `see` it first in each tick, then tell the decision."""
 
     def __init__(self) -> None:
-        self.last: Move | None = None
         self._seen: tuple[float, int] | None = None
         self._decided: int | None = None
 
-    def see(self, now_s: float, wanted: int) -> None:
-        """A change since the last tick was carried out right after it."""
-        if self._seen is not None and wanted != self._seen[1]:
-            at_s, before = self._seen
-            asked = self._decided is not None and (self._decided - before) * (wanted - before) > 0
-            self.last = Move(at_s, wanted - before, asked)
-        self._seen = (now_s, wanted)
+    def see(self, now_s: float, wanted: int) -> Move | None:
+        """The change since the last tick, right after which it was carried out."""
+        seen, self._seen = self._seen, (now_s, wanted)
+        if seen is None or seen[1] == wanted:
+            return None
+        at_s, before = seen
+        asked = self._decided is not None and (self._decided - before) * (wanted - before) > 0
+        return Move(at_s, wanted - before, asked)
 
     def decide(self, wanted: int) -> None:
         self._decided = wanted

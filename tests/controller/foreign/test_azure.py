@@ -122,6 +122,14 @@ def test_profile_without_a_schedule_is_the_default_one() -> None:
     assert read(document, {}).unused[0] == "profiles[0]: only one profile acts here, profiles[1]"
 
 
+def test_name_that_only_looks_like_a_mark_is_none() -> None:
+    document = example("cli")
+    document["profiles"][0]["name"] = '{"name": "Weekend"}'
+    assert read(document, {}).maximum == 30
+    document["profiles"][1]["name"] = "Weekday"
+    assert read(document, {}).maximum == 3
+
+
 def test_counts_of_requests_become_rates() -> None:
     """Three requests a minute are 0.05 a second; the statistic Sum is over all instances."""
     out, scale_in = rules(read(example("cli"), {}))

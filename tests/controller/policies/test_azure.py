@@ -85,6 +85,9 @@ def test_any_rule_scales_out_and_all_rules_scale_in(cpu: float, memory: float, r
 def test_largest_of_several_outs_wins() -> None:
     """autoscale-understanding-settings.md: three against five instances; three instances against 15 %."""
     assert settled(azure(out(1, 3), out(1, 5)), 10, cpu_percent=9.0).wanted == 15
+    assert settled(azure(out(1, 3), out(2, 5)), 10, cpu_percent=9.0).reason == (
+        "cpu_percent is 9, greater than 2: increase by 5 from 10"
+    )
     percent = out(1, 15, type="percent_change_count")
     assert [settled(azure(out(1, 3), percent), wanted, cpu_percent=9.0).wanted for wanted in (10, 20, 40)] == [
         13, 23, 46,
@@ -132,6 +135,15 @@ def test_reason_names_the_cooldown() -> None:
     assert held.reason == "no rule fires; cpu_percent is 60, greater than 50 (cooldown, 290.0 s left)"
 
 
+def test_cooldown_is_over_when_its_time_has_passed_in_spite_of_rounding() -> None:
+    """0.1 + 0.2 - 0.3 is a little more than nothing."""
+    policy, wanted, sizes = azure(out(50, time_grain_s=0.1, cooldown_s=0.2), evaluation_interval_s=0.1), 1, []
+    for t_s in (0, 0.1, 0.2, 0.3, 0.4, 0.7):
+        wanted = policy.decide(observed(t_s, wanted, cpu_percent=60.0)).wanted
+        sizes.append(wanted)
+    assert sizes == [1, 2, 2, 3, 3, 4]
+
+
 def test_change_that_the_policy_did_not_ask_for_starts_no_cooldown() -> None:
     """A move to a profile's bounds is no scale action (autoscale-understanding-settings.md)."""
     policy = azure(out(50, cooldown_s=300.0))
@@ -165,6 +177,10 @@ def test_unknown_metric_does_not_hold_back_another_that_scales_out() -> None:
     assert settled(policy, 1, cpu_percent=60.0).wanted == 6
 
 
+def test_default_count_stays_within_the_bounds() -> None:
+    assert settled(azure(out(50), default_count=9, maximum=6), 1, cpu_percent=None).wanted == 6
+
+
 def test_default_count_wins_over_a_smaller_scale_out() -> None:
     policy = azure(out(50), out(50, metric="latency_ms_p99"), default_count=8)
     assert settled(policy, 1, cpu_percent=60.0).wanted == 8
@@ -183,6 +199,12 @@ def test_metric_counts_as_known_while_the_window_holds_a_point() -> None:
     assert wanted == [5, 4, 4, 4, 9]
 
 
+def test_values_beside_missing_statistics_are_not_believed() -> None:
+    policy = azure(scale_in(30))
+    policy.decide(observed(0, 5, cpu_percent=10.0, missing="no answer"))
+    assert policy.decide(observed(1, 5, cpu_percent=10.0)).reason == "held, cpu_percent is unknown"
+
+
 def test_fleet_never_shrinks_while_there_are_no_statistics() -> None:
     policy = azure(scale_in(30, time_window_s=60.0))
     policy.decide(observed(0, 5, cpu_percent=10.0))
@@ -195,6 +217,8 @@ def test_bounds_of_the_profile_hold_in_what_rules_lead_to() -> None:
     assert settled(policy, 4, cpu_percent=60.0).wanted == 6
     assert settled(azure(scale_in(30, 10), minimum=2, maximum=6), 4, cpu_percent=1.0).wanted == 2
     assert settled(azure(out(50, 10), maximum=6), 9, cpu_percent=60.0).wanted == 9
+    lowest = settled(azure(scale_in(30, 10), minimum=2), 2, cpu_percent=1.0)
+    assert (lowest.wanted, lowest.reason) == (2, "cpu_percent is 1, less than 30, and nothing to remove from 2")
 
 
 def test_last_instance_stays_while_it_has_load() -> None:

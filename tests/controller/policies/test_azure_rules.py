@@ -53,6 +53,8 @@ def test_instances_are_combined_by_the_statistic(statistic: str, value: float) -
         ({"direction": "increase", "value": 3}, 10, 13),
         ({"direction": "increase", "type": "percent_change_count", "value": 20}, 2, 3),
         ({"direction": "increase", "type": "percent_change_count", "value": 15}, 20, 23),
+        ({"direction": "increase", "type": "percent_change_count", "value": 10}, 12, 14),
+        ({"direction": "decrease", "type": "percent_change_count", "value": 50}, 7, 4),
         ({"direction": "increase", "type": "exact_count", "value": 5}, 3, 5),
         ({"direction": "increase", "type": "exact_count", "value": 5}, 8, 8),
         ({"direction": "decrease", "value": 3}, 2, 0),
