@@ -126,6 +126,7 @@ def test_scale_in_cooldown_holds_back_scaling_in_and_ends_with_a_scale_out() -> 
     one.see(group(0, 12))
     one.see(group(1, 10))
     assert one.keeps_from_shrinking(group(11, 10)) == "cooldown, 50.0 s left"
+    assert one.keeps_from_shrinking(group(60.5, 10)) == "cooldown, 0.5 s left"
     assert one.keeps_from_shrinking(group(61, 10)) == ""
     one.see(group(20, 11))
     assert one.keeps_from_shrinking(group(21, 11)) == ""

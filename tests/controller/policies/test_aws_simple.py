@@ -42,6 +42,11 @@ def test_policys_own_cooldown_holds_after_its_activity_and_begins_when_the_last_
     assert fleet.changes(500, cpu(30)) == [(60, 9), (360, 8)]
 
 
+def test_cooldown_holds_to_its_last_moment() -> None:
+    fleet = Fleet(scaling(policy(2, cooldown_s=60.5)), 4, tick_s=60)
+    assert fleet.changes(300, cpu(60)) == [(60, 6), (240, 8)]
+
+
 def test_cooldown_of_one_policy_holds_back_the_others() -> None:
     fleet = Fleet(scaling(ADD, REMOVE), 10, tick_s=60)
     changes = fleet.changes(800, lambda seen: {"cpu_percent": 60.0 if seen.t_s < 60 else 30.0})
@@ -76,6 +81,7 @@ def test_reason_tells_what_is_left_of_the_cooldown() -> None:
         ({"adjustment_type": "PercentChangeInCapacity", "adjust": 30, "min_adjustment_magnitude": 2}, 3, 5),
         ({"adjustment_type": "PercentChangeInCapacity", "adjust": -58}, 1, 0),
         ({"adjustment_type": "ExactCapacity", "adjust": 7}, 11, 7),
+        ({"adjustment_type": "ExactCapacity", "adjust": 0}, 11, 0),
         ({"adjust": -3}, 2, 0),
         ({"adjust": 0}, 2, 2),
     ],
@@ -99,6 +105,10 @@ def test_missing_data_that_counts_as_a_breach_adds_but_never_removes() -> None:
     seen = [group(t_s, 4, missing="no answer") for t_s in (0, 60)]
     assert decisions(scaling(add), *seen) == [4, 6]
     assert decisions(scaling(remove), *seen) == [4, 4]
+    low = [group(0, 4, cpu_percent=1.0), group(60, 4, cpu_percent=1.0, missing="no answer")]
+    assert decisions(scaling(REMOVE), *low) == [4, 4]
+    stale = [group(0, 4, cpu_percent=1.0), group(120, 4, cpu_percent=1.0)]
+    assert decisions(scaling(REMOVE), *stale) == [4, 4]
 
 
 def test_policy_describes_itself_in_words() -> None:

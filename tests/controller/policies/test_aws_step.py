@@ -97,6 +97,7 @@ def test_steps_of_the_guides_scale(value: float, wanted: int) -> None:
     [  # the API reference: at or above 50 and below 60; above 40 and at or below 50, with a threshold of 50
         (0, 10, True, 0, True), (0, 10, True, 9.9, True), (0, 10, True, 10, False), (0, 10, True, -0.1, False),
         (-10, 0, False, 0, True), (-10, 0, False, -9.9, True), (-10, 0, False, -10, False), (-10, 0, False, 0.1, False),
+        (0.5, None, True, 0.5, True), (0.5, None, False, 0.5, True), (None, -0.5, True, -0.5, True),
         (None, 0, False, -1e9, True), (0, None, True, float("inf"), True), (None, -10, False, -10, True),
     ],
 )  # fmt: skip

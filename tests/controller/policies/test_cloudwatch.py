@@ -121,6 +121,8 @@ def test_pause_of_several_periods_leaves_datapoints_missing() -> None:
     """One datapoint stands in for up to two missing ones, then there is none in the range."""
     one = Alarm(config(1))
     one.add(0, 9.0)
+    assert (one.add(60, None), one.current) == (True, True)
+    assert (one.add(120, None), one.state, one.current) == (True, State.ALARM, False)
     assert (one.add(180, None), one.state, one.current) == (True, State.ALARM, False)
     assert (one.add(240, None), one.state) == (True, State.INSUFFICIENT_DATA)
     one.add(241, 9.0)
