@@ -11,8 +11,9 @@ plugins/builtin/strategy/. Every `evaluation_interval_s`:
    pass-through  the newest point, its fraction cut off
    The vote is capped to minimum and maximum.
 2. In a named group the votes for no change are left out unless all are such. Then the safest vote of all wins: up
-   before none before down, and of several ups or downs the highest count, so always the highest. Thus a check that wants no change prevents a
-   scale-in, and so does a threshold that is out of bounds, unless one that is within is in its group.
+   before none before down, and of several ups or downs the highest count, so the highest in any case. Thus a check
+   that wants no change prevents a scale-in, and so does a threshold that is out of bounds, unless one that is within is
+   in its group.
 3. After an action nothing is done for `cooldown_on_scale_up_s` (after an up; default `cooldown_s`) or `cooldown_s`
    (after a down); after a change that came from elsewhere for the shorter one.
 
