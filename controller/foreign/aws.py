@@ -22,7 +22,7 @@ from controller.policies.aws_simple import SimplePolicy
 from controller.policies.aws_step import StepPolicy
 from controller.policies.aws_target_tracking import TargetOptions
 
-TARGET, STEP, SIMPLE = "aws_target_tracking", "aws_step", "aws_simple"
+TARGET, STEP, SIMPLE = "aws-target-tracking", "aws-step", "aws-simple"
 TYPES = {"TargetTrackingScaling": TARGET, "StepScaling": STEP, "SimpleScaling": SIMPLE}
 EC2_TARGET, APPLICATION_TARGET = "TargetTrackingConfiguration", "TargetTrackingScalingPolicyConfiguration"
 APPLICATION_STEP = "StepScalingPolicyConfiguration"
@@ -72,7 +72,7 @@ class _Reading:
 
 
 def read(document: Mapping[str, Any] | list[Any], names: MetricNames) -> Translation:
-    """The policies of a document as options of `aws_target_tracking`, `aws_step` or `aws_simple`."""
+    """The policies of a document as options of `aws-target-tracking`, `aws-step` or `aws-simple`."""
     readings = [_item(place, each, names) for place, each in _items(document)]
     kinds = [_kind(reading) for reading in readings]
     for reading, kind in zip(readings, kinds, strict=True):

@@ -46,7 +46,7 @@ class SimplePolicy(Strict):
 
 
 class SimpleConfig(RootModel[list[SimplePolicy]]):
-    """The list under `aws_simple:`, usually a policy that scales out and one that scales in."""
+    """The list under `aws-simple:`, usually a policy that scales out and one that scales in."""
 
     root: list[SimplePolicy] = Field(min_length=1)
 
@@ -78,7 +78,7 @@ class _Rest:
 
 
 class SimpleScaling:
-    """The policy `aws_simple`."""
+    """The policy `aws-simple`."""
 
     Config = SimpleConfig
 

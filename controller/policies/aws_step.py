@@ -103,7 +103,7 @@ class StepPolicy(Strict):
 
 
 class StepConfig(RootModel[list[StepPolicy]]):
-    """The list under `aws_step:`, usually a policy that scales out and one that scales in."""
+    """The list under `aws-step:`, usually a policy that scales out and one that scales in."""
 
     root: list[StepPolicy] = Field(min_length=1)
 
@@ -152,7 +152,7 @@ class _Scaler:
 
 
 class StepScaling:
-    """The policy `aws_step`."""
+    """The policy `aws-step`."""
 
     Config = StepConfig
 

@@ -78,7 +78,7 @@ class TargetOptions(Strict):
 
 
 class TargetTrackingConfig(RootModel[list[TargetOptions]]):
-    """The list under `aws_target_tracking:`, usually of one target."""
+    """The list under `aws-target-tracking:`, usually of one target."""
 
     root: list[TargetOptions] = Field(min_length=1)
 
@@ -143,7 +143,7 @@ class _Tracker:
 
 
 class TargetTracking:
-    """The policy `aws_target_tracking`."""
+    """The policy `aws-target-tracking`."""
 
     Config = TargetTrackingConfig
 

@@ -20,7 +20,7 @@ from controller.policies.aws_step import StepScaling
 from controller.policies.aws_target_tracking import TargetTracking
 
 EXAMPLES = Path(__file__).parent / "examples"
-POLICIES: dict[str, Any] = {"aws_target_tracking": TargetTracking, "aws_step": StepScaling, "aws_simple": SimpleScaling}
+POLICIES: dict[str, Any] = {"aws-target-tracking": TargetTracking, "aws-step": StepScaling, "aws-simple": SimpleScaling}
 
 
 def example(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Scaling policies of AWS become options of the policies `aws_target_tracking`, `aws_step` and `aws_simple`."""
+"""Scaling policies of AWS become options of the policies `aws-target-tracking`, `aws-step` and `aws-simple`."""
 
 import json
 from typing import Any
@@ -178,7 +178,7 @@ SPECIFICATIONS = "must have exactly one of PredefinedMetricSpecification (of "
         ({"TargetValue": 5}, SPECIFICATIONS),
         ({"TargetTrackingConfiguration": {"TargetValue": 5}}, f"TargetTrackingConfiguration: {SPECIFICATIONS}"),
         ({"PolicyType": "TargetTrackingScaling"}, "TargetValue: is missing"),
-        ([example("target_cpu"), example("simple")[0]], "[1]: is of another kind (aws_simple) than the first ("),
+        ([example("target_cpu"), example("simple")[0]], "[1]: is of another kind (aws-simple) than the first ("),
         (changed(example("target_cpu"), "TargetValue", "high"), "TargetValue: 'high': must be a number"),
         (changed(example("target_cpu"), "TargetValue", 0), "TargetValue: 0: must be above 0"),
         (changed(example("target_cpu"), "PredefinedMetricSpecification.PredefinedMetricType", "ASGAverageNetworkIn"),

@@ -1,4 +1,4 @@
-"""The policy `aws_simple`: one adjustment for an alarm, then a rest."""
+"""The policy `aws-simple`: one adjustment for an alarm, then a rest."""
 
 from itertools import pairwise
 from typing import Any

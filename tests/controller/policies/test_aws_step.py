@@ -1,4 +1,4 @@
-"""The policy `aws_step`, against the worked examples of the EC2 and the Application Auto Scaling User Guide."""
+"""The policy `aws-step`, against the worked examples of the EC2 and the Application Auto Scaling User Guide."""
 
 from collections.abc import Callable
 from typing import Any

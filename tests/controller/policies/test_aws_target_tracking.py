@@ -1,4 +1,4 @@
-"""The policy `aws_target_tracking`: what the guides document of it, worked out by hand."""
+"""The policy `aws-target-tracking`: what the guides document of it, worked out by hand."""
 
 from collections.abc import Callable
 from typing import Any
