@@ -84,10 +84,13 @@ def test_what_has_no_meaning_here_is_told() -> None:
 def test_triggers_that_nothing_stands_for_are_left_out_beside_others() -> None:
     translation = read(example("kafka"), {})
     assert [made["metric"] for made in translation.policy["keda"]["triggers"]] == ["queue_requests", "cpu_percent"]
-    assert translation.unused[:2] == (
+    assert translation.unused == (
         "spec.triggers[2]: 'memory': memory is not measured here; the other triggers decide without it",
         "spec.triggers[3]: 'cron': times have no meaning here, the policy acts at all of them; "
         "the other triggers decide without it",
+        "metadata: is about the object, not about its size",
+        "spec.scaleTargetRef: there is one fleet here",
+        "spec.triggers[0].metadata: is about where KEDA gets the value",
     )
     assert (translation.minimum, translation.maximum) == (0, 100)
 
