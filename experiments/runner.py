@@ -6,6 +6,7 @@ results/<run-id>/
   journal.jsonl   the controller's journal: one line a tick and one an event
   requests.csv    every request: due, sent and done on the journal's time axis, outcome
   samples.csv     the journal's ticks as a table
+  oracle.csv      the cheapest fleet that would have served everything, see experiments.oracle
   summary.json    the key figures
   controller.log, locust.log
 """
@@ -17,22 +18,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import requests
 
-from controller.app import controller_pid
-from controller.config import load
+from controller.reading import load
 from controller.ports import ControllerError
 from controller.preflight import check_root
 from controller.site import Site
 from experiments import summary
 from experiments.machine import ROOT, machine, versions
 from experiments.scenario import Scenario
+from loadgen.ledger import Record
 
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 LOCUST = str(ROOT / ".venv" / "bin" / "locust")
@@ -46,43 +47,87 @@ class RunError(Exception):
 
 
 @dataclass
-class Run:
-    """One run. `entry` is where the load goes, as IP:PORT."""
+class Evidence:
+    """The folder of one run: what was run, and what came of it. `facts` are further fields of run.json."""
 
     scenario_name: str
     scenario: Scenario
     results: Path
-    entry: str = "127.0.0.1:8080"
+    kind: Literal["real", "simulated"] = "real"
+    facts: Mapping[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
         self.run_id = f"{self.started:%Y%m%d-%H%M%S}-{self.scenario_name}"
         self.folder = self.results / self.run_id
 
-    def execute(self) -> dict[str, Any]:
-        """Make the run and return its key figures. Raises RunError, KeyboardInterrupt; both leave a marked folder."""
-        self._check()
+    @property
+    def policy(self) -> Path:
+        return self.folder / "policy.yaml"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.jsonl"
+
+    @contextlib.contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Make the folder; at the end run.json tells how the run went. Raises RunError."""
         try:
             self.folder.mkdir(parents=True)
         except OSError as error:
             raise RunError(f"--results {self.results}: {error.strerror}") from error
-        policy = self.folder / "policy.yaml"
-        shutil.copyfile(ROOT / self.scenario.policy, policy)
+        shutil.copyfile(ROOT / self.scenario.policy, self.policy)
         status = "failed"
         try:
             self._write_run("running")
-            self._drive(policy)
-            figures = self._collect()
+            yield
             status = "complete"
         except KeyboardInterrupt:
             status = "interrupted"
             raise
         finally:
             self._write_run(status)
+
+    def collect(self, records: Sequence[Record]) -> dict[str, Any]:
+        """Write what follows from the journal and these requests; returns the key figures."""
+        events = summary.read_journal(self.journal)
+        summary.write_requests(self.folder / "requests.csv", records)
+        summary.samples(events).to_csv(self.folder / "samples.csv", index=False)
+        if (steps := summary.oracle_of(events, records)) is not None:
+            summary.write_oracle(self.folder / "oracle.csv", steps)
+        figures = summary.summarise(events, records, self.scenario.load.duration_s)
+        write_json(self.folder / "summary.json", figures)
         return figures
+
+    def _write_run(self, status: str) -> None:
+        scenario = self.scenario
+        write_json(self.folder / "run.json", {
+            "run_id": self.run_id, "scenario": self.scenario_name, "title": scenario.title,
+            "hypothesis": scenario.claim(), "kind": self.kind, "status": status,
+            "started": self.started.isoformat(timespec="seconds"), "duration_s": scenario.load.duration_s,
+            "settle_s": scenario.settle_s,
+            "shape": {"kind": scenario.load.shape, **scenario.load.model_dump(exclude={"shape"})},
+            "policy_file": scenario.policy, "machine": machine(), "versions": versions(), **self.facts,
+        })  # fmt: skip
+
+
+@dataclass
+class Run(Evidence):
+    """A run on real containers. `entry` is where the load goes, as IP:PORT."""
+
+    entry: str = "127.0.0.1:8080"
+
+    def execute(self) -> dict[str, Any]:
+        """Make the run and return its key figures. Raises RunError, KeyboardInterrupt; both leave a marked folder."""
+        self._check()
+        with self.recorded():
+            self._drive()
+            return self._collect()
 
     def _check(self) -> None:
         """What must be so before the run begins, and before a folder is made for it. Raises RunError."""
+        from controller.app import controller_pid  # imported late: only a real run needs liblxc
+
         try:
             check_root()
             load(ROOT / self.scenario.policy)
@@ -91,9 +136,8 @@ class Run:
         if (pid := controller_pid(Site())) is not None:
             raise RunError(f"another controller runs on this host (pid {pid}); stop it first")
 
-    def _drive(self, policy: Path) -> None:
-        journal = self.folder / "journal.jsonl"
-        controller = [PYTHON, "-m", "controller", "--policy", str(policy), "--journal", str(journal),
+    def _drive(self) -> None:
+        controller = [PYTHON, "-m", "controller", "--policy", str(self.policy), "--journal", str(self.journal),
                       "--entry", self.entry]  # fmt: skip
         with self._process(controller, "controller") as up:
             self._await_ready(up)
@@ -133,7 +177,7 @@ class Run:
                 raise RunError(f"the controller ended during the run: {tail(self.folder / 'controller.log')}")
             if elapsed_s > limit_s:
                 raise RunError(f"Locust did not end within {limit_s:.0f} s")
-            say(f"{elapsed_s:4.0f} s  {_last_sentence(self.folder / 'journal.jsonl')}")
+            say(f"{elapsed_s:4.0f} s  {_last_sentence(self.journal)}")
 
     @contextlib.contextmanager
     def _process(self, command: list[str], name: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -148,26 +192,12 @@ class Run:
                 end(process)
 
     def _collect(self) -> dict[str, Any]:
-        events = summary.read_journal(self.folder / "journal.jsonl")
+        events = summary.read_journal(self.journal)
         origin_s = next(event["monotonic_s"] for event in events if event["event"] == "start")
         raw = self.folder / "requests.raw.csv"
-        records = summary.read_requests(raw, origin_s)
-        summary.write_requests(self.folder / "requests.csv", records)
+        figures = self.collect(summary.read_requests(raw, origin_s))
         raw.unlink()
-        summary.samples(events).to_csv(self.folder / "samples.csv", index=False)
-        figures = summary.summarise(events, records, self.scenario.load.duration_s)
-        _write_json(self.folder / "summary.json", figures)
         return figures
-
-    def _write_run(self, status: str) -> None:
-        scenario = self.scenario
-        _write_json(self.folder / "run.json", {
-            "run_id": self.run_id, "scenario": self.scenario_name, "title": scenario.title,
-            "hypothesis": scenario.claim(), "kind": "real", "status": status,
-            "started": self.started.isoformat(timespec="seconds"), "duration_s": scenario.load.duration_s,
-            "shape": {"kind": scenario.load.shape, **scenario.load.model_dump(exclude={"shape"})},
-            "policy_file": scenario.policy, "machine": machine(), "versions": versions(),
-        })  # fmt: skip
 
 
 def say(text: str) -> None:
@@ -203,5 +233,5 @@ def _last_sentence(journal: Path) -> str:
     return ""
 
 
-def _write_json(path: Path, value: object) -> None:
+def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")

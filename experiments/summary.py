@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.oracle import Steps, oracle
 from loadgen.ledger import Record
 from loadgen.summary import Summary
 from loadgen.summary import summarise as summarise_requests
@@ -68,7 +69,8 @@ def samples(events: Iterable[Event]) -> pd.DataFrame:
 def summarise(events: Sequence[Event], records: Sequence[Record], duration_s: float) -> dict[str, Any]:
     """The figures of one run; `records` on the journal's time axis, `duration_s` is the load's."""
     load = summarise_requests(records, duration_s)
-    return {**request_figures(load), **fleet_figures(events)}
+    fleet = fleet_figures(events)
+    return {**request_figures(load), **fleet, **oracle_figures(fleet["instance_seconds"], oracle_of(events, records))}
 
 
 def request_figures(load: Summary) -> dict[str, Any]:
@@ -114,6 +116,34 @@ def fleet_figures(events: Sequence[Event]) -> dict[str, Any]:
 def instance_seconds(ticks: pd.DataFrame) -> float:
     """The area under the number of instances in service, each tick's number holding until the next."""
     return round(float((ticks["in_service"].iloc[:-1] * np.diff(ticks["t_s"])).sum()), 1)
+
+
+def oracle_of(events: Sequence[Event], records: Sequence[Record]) -> Steps | None:
+    """The oracle for what was due in this run, within the policy's minimum; None where an instance has no rate limit,
+    for then its capacity is not known. It waits for an instance as long as this run did (median)."""
+    policy: dict[str, Any] = next((event["policy"] for event in events if event["event"] == "start"), {})
+    capacity_rps = policy.get("service", {}).get("rate_limit", 0)
+    ticks_s = [event["t_s"] for event in events if event["event"] == "tick"]
+    if not capacity_rps or not ticks_s:
+        return None
+    waits_ms = [event["total_ms"] for event in events if "total_ms" in event]
+    boot_s = float(np.median(waits_ms)) / 1000 if waits_ms else 0.0
+    span_s = (ticks_s[0], ticks_s[-1])
+    return oracle((record.due_s for record in records), capacity_rps, boot_s, span_s, policy["instances"]["min"])
+
+
+def oracle_figures(instance_seconds: float, steps: Steps | None) -> dict[str, float | None]:
+    """What the oracle's fleet costs, and how many times that the run's fleet cost."""
+    if steps is None or not steps.instance_seconds:
+        return {"oracle_instance_seconds": None, "cost_ratio": None}
+    least_s = steps.instance_seconds
+    return {"oracle_instance_seconds": round(least_s, 1), "cost_ratio": round(instance_seconds / least_s, 3)}
+
+
+def write_oracle(path: Path, steps: Steps) -> None:
+    """One row a step: from when on, how many instances; the last row is the end."""
+    rows = [*zip(steps.times_s, steps.counts, strict=True), (steps.end_s, steps.counts[-1])]
+    pd.DataFrame(rows, columns=["t_s", "instances"]).to_csv(path, index=False, float_format="%.6f")
 
 
 def _percentiles(name: str, values: Sequence[float], ranks: Sequence[int]) -> dict[str, float | None]:
