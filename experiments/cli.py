@@ -8,25 +8,71 @@ from typing import Any
 
 from experiments.machine import ROOT
 from experiments.runner import Run, RunError, say
-from experiments.scenario import ScenarioError, load_scenario, names
+from experiments.scenario import Scenario, ScenarioError, load_scenario, names
+from experiments.simulator.parameters import DEFAULT, ParametersError, load_parameters
+
+OVERRIDES = ("low_rps", "highest_rps", "duration_s")
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m experiments", description="Run experiments on the testbed.")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     what = "Run a scenario on real containers; needs root. What is left lies in results/<run-id>/."
-    run = commands.add_parser("run", help="run a scenario", description=what)
-    run.add_argument("scenario", help=f"one of: {', '.join(names())}")
-    run.add_argument("--policy", metavar="FILE", help="instead of the scenario's policy file")
-    run.add_argument("--low", type=float, dest="low_rps", metavar="RPS", help="instead of the scenario's low rate")
-    run.add_argument("--peak", type=float, dest="peak_rps", metavar="RPS", help="instead of the scenario's peak rate")
-    run.add_argument(
-        "--duration", type=float, dest="duration_s", metavar="S", help="instead of the scenario's duration"
-    )
-    run.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR", help="default: results/")
+    _add_scenario(commands.add_parser("run", help="run a scenario", description=what))
+    _add_simulator(commands)
     commands.add_parser("list", help="list the scenarios with their titles")
     _add_bench(commands)
     return made
+
+
+def _add_scenario(command: argparse.ArgumentParser, optional: bool = False) -> None:
+    """A scenario, and what to change in it."""
+    command.add_argument("scenario", nargs="?" if optional else None, help=f"one of: {', '.join(names())}")
+    command.add_argument("--policy", metavar="FILE", help="instead of the scenario's policy file")
+    command.add_argument("--low", type=float, dest="low_rps", metavar="RPS", help="instead of the scenario's low rate")
+    command.add_argument(
+        "--peak", type=float, dest="highest_rps", metavar="RPS", help="instead of the scenario's highest rate"
+    )
+    command.add_argument(
+        "--duration", type=float, dest="duration_s", metavar="S", help="instead of the scenario's duration"
+    )
+    _add_results(command)
+
+
+def _add_results(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR", help="default: results/")
+
+
+def _add_simulator(commands: Any) -> None:
+    what = "Run a scenario in virtual time, in seconds and without root. What is left lies in results/<run-id>/."
+    simulate = commands.add_parser("simulate", help="run a scenario in the simulator", description=what)
+    _add_scenario(simulate)
+    simulate.add_argument("--seed", type=_seed, metavar="N", help="of load and simulation, instead of the scenario's")
+    what = (
+        "Run a scenario on real containers (needs root), or take a recorded run, and simulate the same: what differs "
+        "is told, and lies in the run's folder."
+    )
+    compare = commands.add_parser("compare", help="a real run against its simulation", description=what)
+    _add_scenario(compare, optional=True)
+    compare.add_argument("--run", type=Path, metavar="DIR", help="compare with this recorded run instead of a new one")
+    compare.add_argument("--seed", type=_seed, default=1, metavar="N", help="of the simulation")
+    what = "Make the simulator's parameters of recorded real runs; what these do not show is taken from --parameters."
+    calibrate = commands.add_parser("calibrate", help="make the simulator's parameters", description=what)
+    calibrate.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folders of real runs")
+    calibrate.add_argument(
+        "--output", type=Path, default=ROOT / "results" / "parameters.json", metavar="FILE",
+        help="default: results/parameters.json",
+    )  # fmt: skip
+    for command in (simulate, compare, calibrate):
+        command.add_argument(
+            "--parameters", type=Path, default=DEFAULT, metavar="FILE", help="of the simulator, default: the shipped"
+        )
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 0 to {2**32 - 1}")
+    return int(text)
 
 
 def _add_bench(commands: Any) -> None:
@@ -35,7 +81,7 @@ def _add_bench(commands: Any) -> None:
     bench.add_argument("--only", metavar="NAME[,NAME]", help="run these only")
     bench.add_argument("--list", action="store_true", help="list the benchmarks with their titles and end")
     bench.add_argument("--quick", action="store_true", help="a few samples of each, to see that all works")
-    bench.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR", help="default: results/")
+    _add_results(bench)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         return COMMANDS[options.command](options)
-    except ScenarioError as error:
+    except (ScenarioError, ParametersError) as error:
         print(f"experiments: {error}", file=sys.stderr)
         return 2
     except RunError as error:
@@ -65,19 +111,66 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
-    overrides = {
-        name: value for name in ("low_rps", "peak_rps", "duration_s") if (value := getattr(options, name)) is not None
-    }
+def _scenario(options: argparse.Namespace) -> Scenario:
+    """The scenario with what the options change. Raises ScenarioError."""
+    overrides = {name: value for name in OVERRIDES if (value := getattr(options, name)) is not None}
     scenario = load_scenario(options.scenario, overrides)
     if options.policy is not None:
         if not Path(options.policy).is_file():
             raise ScenarioError(f"--policy {options.policy}: there is no such file")
         scenario = scenario.model_copy(update={"policy": options.policy})
-    run = Run(options.scenario, scenario, options.results)
+    return scenario
+
+
+def _run(options: argparse.Namespace) -> int:
+    run = Run(options.scenario, _scenario(options), options.results)
     figures = run.execute()
     say(describe(figures))
     say(f"everything about this run lies in {run.folder}")
+    return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    # Imported late: the other commands do without the simulator.
+    from experiments.simulator.run import simulate
+
+    scenario = _scenario(options)
+    if options.seed is not None:
+        load = scenario.load.model_copy(update={"seed": options.seed})
+        scenario = scenario.model_copy(update={"load": load})
+    parameters = load_parameters(options.parameters)
+    folder, figures = simulate(options.scenario, scenario, options.results, parameters, scenario.load.seed)
+    say(f"simulated\n{describe(figures)}")
+    say(f"everything about this run lies in {folder}")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from experiments.simulator import compare
+
+    parameters, folder = load_parameters(options.parameters), options.run
+    if (folder is None) is (options.scenario is None):
+        raise ScenarioError("compare needs a scenario, or a recorded run by --run, not both")
+    if folder is None:
+        run = Run(options.scenario, _scenario(options), options.results)
+        say(describe(run.execute()))
+        folder = run.folder
+    say(compare.table(compare.compare(folder, parameters, options.seed)))
+    say(f"the differences lie in {folder / compare.FILE}")
+    return 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from experiments.simulator.calibrate import calibrate
+
+    parameters = calibrate(options.runs, load_parameters(options.parameters))
+    try:
+        parameters.save(options.output)
+    except OSError as error:
+        raise RunError(f"--output {options.output}: {error.strerror}") from error
+    for name, told in parameters.provenance.items():
+        say(f"{name}: {told}")
+    say(f"the parameters lie in {options.output}")
     return 0
 
 
@@ -97,7 +190,9 @@ def _bench(options: argparse.Namespace) -> int:
     return 0 if suite.run(benchmarks, options.quick, options.results) else 1
 
 
-COMMANDS = {"run": _run, "list": _list, "bench": _bench}
+COMMANDS = {
+    "run": _run, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list, "bench": _bench,
+}  # fmt: skip
 
 
 def describe(figures: dict[str, Any]) -> str:

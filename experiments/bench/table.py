@@ -15,7 +15,7 @@ def text_table(benchmarks: list[Record]) -> list[str]:
         lines += [*([""] if lines else []), entry["title"]]
         for what, series in quantities(entry["series"]):
             rows = [(f"{what} ({series[0]['unit']})", *HEADER[1:]), *table_rows(series)]
-            lines += ["", *_aligned(rows)]
+            lines += ["", *aligned(rows)]
         lines += [f"  {note}" for note in entry["notes"]]
         lines += [f"  failed: {entry['error']}"] if entry["error"] else []
     return lines
@@ -50,7 +50,7 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+def aligned(rows: list[tuple[str, ...]]) -> list[str]:
     """The first column to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

@@ -1,0 +1,204 @@
+"""The live actuator's model: the same pools of workers and the same order of steps as in controller.live, in virtual
+time. Nothing fails here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+from controller.actions import Action, Apply, Clone, Drain, Freeze, Return, Stop
+from controller.config import PolicyFile
+from controller.ports import Applied, Booted, Drained, Event, Stopped
+from controller.requestlog import Requests
+from experiments.simulator.balancer import Balancer
+from experiments.simulator.clock import Clock, Job, Pool
+from experiments.simulator.instances import Instance
+from experiments.simulator.parameters import Parameters
+
+DRAIN_S = 30.0  # as in controller.live
+POLL_S = 0.02
+
+
+@dataclass(slots=True)
+class Boot:
+    """A boot under way; `left_s` is how long it would still take alone. A `spare` one leaves the CPU to others."""
+
+    instance: Instance
+    left_s: float
+    spare: bool
+    ended: Job
+
+
+class Boots:
+    """Boots that share the machine: each further one makes the others slower, for as long as it lasts; a spare one is
+    made slower by others, and makes nothing slower."""
+
+    def __init__(self, clock: Clock, slowdown: float, cpu: float) -> None:
+        self._clock = clock
+        self._slowdown = slowdown
+        self._cpu = cpu
+        self._active: list[Boot] = []
+        self._since_s = 0.0
+        self._plan = 0
+
+    def count(self) -> int:
+        """Those that make something slower."""
+        return sum(not boot.spare for boot in self._active)
+
+    def add(self, instance: Instance, alone_s: float, spare: bool, ended: Job) -> None:
+        self.advance()
+        self._active.append(Boot(instance, alone_s, spare, ended))
+        self._schedule()
+
+    def advance(self) -> None:
+        """Account for the time since the last call."""
+        passed_s = self._clock.now_s - self._since_s
+        self._since_s = self._clock.now_s
+        for boot in self._active:
+            went_s = passed_s / self._stretch(boot)
+            boot.left_s -= went_s
+            boot.instance.used_s += went_s * self._cpu
+
+    def _stretch(self, boot: Boot) -> float:
+        """How much longer than alone it takes at present."""
+        return 1 + self._slowdown * (self.count() - (not boot.spare))
+
+    def _schedule(self) -> None:
+        """The next one to end; what was planned before is void."""
+        self._plan += 1
+        if self._active:
+            first = min(self._active, key=self._left_s)
+            self._clock.after(self._left_s(first), partial(self._end, self._plan, first))
+
+    def _left_s(self, boot: Boot) -> float:
+        return boot.left_s * self._stretch(boot)
+
+    def _end(self, plan: int, boot: Boot) -> None:
+        if plan != self._plan:
+            return
+        self.advance()
+        self._active.remove(boot)
+        self._schedule()
+        boot.ended()
+
+
+class Host:
+    """The actuator in virtual time. `tell` is told of each event, `before_reload` of each reload."""
+
+    def __init__(
+        self, clock: Clock, settings: PolicyFile, parameters: Parameters, balancer: Balancer, requests: Requests,
+        instances: dict[str, Instance], random: Random,
+    ) -> None:  # fmt: skip
+        self.tell: Callable[[Event], None] = lambda _: None
+        self.before_reload: Job = lambda: None
+        self._clock = clock
+        self._settings = settings
+        self._parameters = parameters
+        self._balancer = balancer
+        self._requests = requests
+        self._instances = instances
+        self._random = random
+        self._boot = parameters.instances.boot(settings.boot)
+        self._frozen: set[str] = set()
+        self._drain_orders: dict[str, object] = {}
+        self.boots = Boots(clock, parameters.instances.slowdown, self._boot.cpu)
+        self._booting, self._balancing = Pool(clock, parameters.cores), Pool(clock, 1)
+        self._drains, self._stops = Pool(clock, 16), Pool(clock, 4)
+
+    def act(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            match action:
+                case Clone(name, _, spare):
+                    self._booting.submit(partial(self._clone, name, spare))
+                case Apply():
+                    self._balancing.submit(partial(self._apply, action))
+                case Drain(name):
+                    order = self._drain_orders[name] = object()
+                    self._balancing.submit(partial(self._drain, name, order))
+                case Return(name):
+                    self._drain_orders.pop(name, None)
+                    self._balancing.submit(partial(self._ask, partial(self._balancer.undrain, name)))
+                case Freeze(name):
+                    self._balancing.submit(partial(self._ask, partial(self._frozen.add, name)))
+                case Stop(name):
+                    self._drain_orders.pop(name, None)
+                    self._stops.submit(partial(self._stop, name))
+
+    def _clone(self, name: str, spare: bool, free: Job) -> None:
+        self._requests.await_first_answer(name)
+        instance = Instance(self._clock, self._settings.service, self._parameters.service, self._random)
+        self._instances[name] = instance
+        began_s, way = self._clock.now_s, self._boot
+        parts = (("clone", way.clone), ("address", way.address), ("application", way.application))
+        alone_s = {part: times.draw_s(self._random) for part, times in parts}
+        whole_s = sum(alone_s.values())
+
+        def ended() -> None:
+            stretch = (self._clock.now_s - began_s) / whole_s if whole_s else 1.0
+            free()
+            self.tell(Booted(name, {part: round(1000 * part_s * stretch, 1) for part, part_s in alone_s.items()}))
+
+        self.boots.add(instance, whole_s, spare, ended)
+
+    def _apply(self, action: Apply, free: Job) -> None:
+        began_s, model = self._clock.now_s, self._parameters.balancer
+        thawed = self._frozen & {member.name for member in action.members}
+        self._frozen -= thawed
+        how = self._balancer.way(action.members)
+        takes_s = len(thawed) * self._parameters.instances.thaw_ms / 1000
+        if how == "reload":
+            self.before_reload()
+            takes_s += model.reload.draw_s(self._random) * (1 + model.reload_slowdown * self.boots.count())
+        else:
+            takes_s += model.runtime.draw_s(self._random) if how == "runtime" else model.ask_ms / 1000
+
+        def ended() -> None:
+            self._balancer.apply(action.members)
+            free()
+            self.tell(Applied(action, 1000 * (self._clock.now_s - began_s), how))
+
+        self._clock.after(takes_s, ended)
+
+    def _ask(self, effect: Callable[[], object], free: Job) -> None:
+        def ended() -> None:
+            effect()
+            free()
+
+        self._clock.after(self._parameters.balancer.ask_ms / 1000, ended)
+
+    def _drain(self, name: str, order: object, free: Job) -> None:
+        if self._drain_orders.get(name) is not order:
+            free()
+            return
+
+        def ended() -> None:
+            self._balancer.drain(name)
+            free()
+            until_s = self._clock.now_s + DRAIN_S
+            self._drains.submit(partial(self._await_idle, name, order, until_s))
+
+        self._clock.after(self._parameters.balancer.drain.draw_s(self._random), ended)
+
+    def _await_idle(self, name: str, order: object, until_s: float, free: Job) -> None:
+        if self._drain_orders.get(name) is not order:
+            free()
+        elif self._balancer.in_flight(name) == 0:
+            free()
+            self.tell(Drained(name))
+        elif self._clock.now_s >= until_s:
+            free()
+            self.tell(Drained(name, f"still had requests in flight after {DRAIN_S:g} s of draining"))
+        else:
+            pause_s = POLL_S + self._parameters.balancer.ask_ms / 1000
+            self._clock.after(pause_s, partial(self._await_idle, name, order, until_s, free))
+
+    def _stop(self, name: str, free: Job) -> None:
+        takes_s = self._parameters.instances.stop.draw_s(self._random)
+
+        def ended() -> None:
+            self._frozen.discard(name)
+            del self._instances[name]
+            free()
+            self.tell(Stopped(name, 1000 * takes_s))
+
+        self._clock.after(takes_s, ended)

@@ -1,0 +1,51 @@
+"""A simulated run, kept in the same folder layout as a real one (see experiments.runner)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from controller.config import PolicyFile
+from controller.reading import load
+from controller.journal import FileJournal
+from controller.ports import ControllerError
+from experiments.machine import ROOT, machine
+from experiments.runner import Evidence, RunError
+from experiments.scenario import Scenario
+from experiments.simulator.engine import Simulation
+from experiments.simulator.parameters import Parameters
+
+
+@dataclass
+class MemoryJournal:
+    """Keeps the events, as they would be read from a file."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, t_s: float, event: str, **fields: object) -> None:
+        self.events.append({"t_s": round(t_s, 4), "event": event, **fields})
+
+
+def simulate(
+    name: str, scenario: Scenario, results: Path, parameters: Parameters, seed: int
+) -> tuple[Path, dict[str, Any]]:
+    """Simulate a scenario; the run's folder and its key figures. Raises RunError."""
+    settings = settings_of(ROOT / scenario.policy)
+    facts = {
+        "machine": parameters.machine or machine(),
+        "simulation": {"seed": seed, "parameters": parameters.provenance},
+    }
+    evidence = Evidence(name, scenario, results, "simulated", facts)
+    with evidence.recorded():
+        journal = FileJournal(evidence.journal)
+        started = evidence.started.isoformat(timespec="milliseconds")
+        records = Simulation(settings, scenario.load, parameters, seed, journal, started).run(scenario.settle_s)
+        journal.close()
+        return evidence.folder, evidence.collect(records)
+
+
+def settings_of(path: Path) -> PolicyFile:
+    """Raises RunError."""
+    try:
+        return load(path)
+    except ControllerError as error:
+        raise RunError(str(error)) from error

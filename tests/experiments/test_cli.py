@@ -1,0 +1,74 @@
+"""The commands that need no containers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments.cli import main
+
+SHORT = ("--peak", "30", "--duration", "25")
+
+
+@pytest.fixture(autouse=True)
+def own_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command's handlers are not for the process that runs the tests."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+
+def lines(captured: str) -> list[str]:
+    return captured.strip().splitlines()
+
+
+def test_simulate_needs_no_root_and_leaves_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "ramp", *SHORT, "--seed", "7", "--results", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    printed = lines(capsys.readouterr().out)
+    assert printed[0] == "simulated"
+    assert printed[-1].endswith(str(folder))
+    told = json.loads((folder / "run.json").read_text())
+    assert (told["shape"]["peak_rps"], told["shape"]["seed"], told["simulation"]["seed"]) == (30, 7, 7)
+
+
+def test_peak_is_the_high_rate_of_a_step(tmp_path: Path) -> None:
+    assert main(["simulate", "step", *SHORT, "--results", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    assert json.loads((folder / "run.json").read_text())["shape"]["high_rps"] == 30
+
+
+def test_another_policy_is_simulated(tmp_path: Path) -> None:
+    policy = "experiments/policies/lossless.yaml"
+    assert main(["simulate", "ramp", *SHORT, "--policy", policy, "--results", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    assert json.loads((folder / "summary.json").read_text())["reloads"] == 0
+
+
+def test_a_recorded_run_is_compared_without_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["simulate", "ramp", *SHORT, "--results", str(tmp_path)])
+    (folder,) = tmp_path.iterdir()
+    capsys.readouterr()
+    assert main(["compare", "--run", str(folder)]) == 0
+    assert "instance seconds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (["simulate", "rmap"], 2, "'rmap' is no scenario; known are ramp, step"),
+        (["simulate", "step", "--duration", "10"], 2, "step.yaml: load: before_s 20 is above duration_s 10"),
+        (["simulate", "ramp", "--policy", "none.yaml"], 2, "--policy none.yaml: there is no such file"),
+        (["simulate", "ramp", "--parameters", "none.json"], 2, "--parameters none.json: No such file or directory"),
+        (["compare"], 2, "compare needs a scenario, or a recorded run by --run, not both"),
+        (["compare", "ramp", "--run", "x"], 2, "compare needs a scenario, or a recorded run by --run, not both"),
+        (["compare", "--run", "none"], 1, "none: is no complete run"),
+        (["calibrate", "none"], 1, "none: is no complete run"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    arguments: list[str], status: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"experiments: {line}")
+    assert printed.err.count("\n") == 1
