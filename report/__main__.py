@@ -45,10 +45,11 @@ def choose(runs: list[Run]) -> tuple[list[Run], str]:
     """All runs, or of more than MOST_RUNS the newest of each scenario, and a sentence that says so (else empty)."""
     if len(runs) <= MOST_RUNS:
         return runs, ""
-    newest: dict[str, Run] = {}
+    newest: dict[tuple[str, bool], Run] = {}
     for run in runs:
-        newest.setdefault(run.scenario, run)
-    return list(newest.values()), f"Of {len(runs)} complete runs only the newest of each scenario is shown."
+        newest.setdefault((run.scenario, run.simulated), run)
+    both = ", real and simulated," if len({simulated for _, simulated in newest}) > 1 else ""
+    return list(newest.values()), f"Of {len(runs)} complete runs only the newest of each scenario{both} is shown."
 
 
 def main(argv: list[str] | None = None) -> int:

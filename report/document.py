@@ -75,6 +75,8 @@ def key_figures(run: Run) -> list[dict[str, str]]:
         ("latency p99", words.milliseconds(found.get("latency_ms_p99"))),
         ("latency max", words.milliseconds(found.get("latency_ms_max"))),
         ("cost", words.number(found.get("instance_seconds"), 0, " instance-s")),
+        ("the oracle’s cost", words.number(found.get("oracle_instance_seconds"), 0, " instance-s")),
+        ("cost over the oracle’s", words.number(found.get("cost_ratio"), 2, " ×")),
         ("instances in service, max", words.number(found.get("in_service_max"))),
         ("decisions up", words.number(found.get("decisions_up"))),
         ("decisions down", words.number(found.get("decisions_down"))),
@@ -195,13 +197,14 @@ def overview_rows(runs: list[Run]) -> list[list[str]]:
         offered = found.get("offered")
         rows.append(
             [
-                run.run_id,
+                name_of(run),
                 words.number(offered),
                 words.share(found.get("rejected"), offered),
                 words.share(found.get("failed"), offered),
                 words.milliseconds(found.get("latency_ms_p95")),
                 words.number(found.get("in_service_max")),
                 words.number(found.get("instance_seconds")),
+                words.number(found.get("cost_ratio"), 2),
                 {True: "yes", False: "no", None: "–"}[validity(found)[0]],
             ]
         )
@@ -214,13 +217,26 @@ def abstract(runs: list[Run]) -> list[str]:
     shape = words.shape_words(section(newest, "shape"))
     opening = (
         "Tidebed clones and stops LXC containers behind HAProxy as the load asks for, on a single host. "
-        f"This report shows {words.plural(len(runs), 'run')}. The newest is {newest.run_id} (load: {shape}). "
+        f"This report shows {words.plural(len(runs), 'run')}{simulated_words(runs)}. "
+        f"The newest is {name_of(newest)}; its load: {shape}. "
     )
     lines = [opening + finding(newest) + warning(newest)]
     if others:
-        lost = [f"{run.run_id} {words.share(run.summary.get('not_served_share'), 1.0)}" for run in others]
+        lost = [f"{name_of(run)} {words.share(run.summary.get('not_served_share'), 1.0)}" for run in others]
         lines.append(f"Requests not served in the other runs: {', '.join(lost)}.{''.join(map(warning, others))}")
     return lines
+
+
+def name_of(run: Run) -> str:
+    return words.run_name(run.run_id, run.simulated)
+
+
+def simulated_words(runs: list[Run]) -> str:
+    """How many of the runs are simulated, to go on in a sentence; empty where none is."""
+    count = sum(run.simulated for run in runs)
+    if len(runs) == count:
+        return ", simulated" if count == 1 else ", all simulated"
+    return f", {words.number(count)} of them simulated" if count else ""
 
 
 def sentence(text: str) -> str:
@@ -231,7 +247,7 @@ def sentence(text: str) -> str:
 
 def warning(run: Run) -> str:
     valid, _ = validity(run.summary)
-    return f" Run {run.run_id} is not valid: see its section." if valid is False else ""
+    return f" Run {name_of(run)} is not valid: see its section." if valid is False else ""
 
 
 def run_data(run: Run, runs: list[Run]) -> dict[str, Any]:
@@ -239,9 +255,10 @@ def run_data(run: Run, runs: list[Run]) -> dict[str, Any]:
     valid, note = validity(run.summary)
     return {
         "id": run.run_id,
+        "name": name_of(run),
         "title": str(run.info.get("title") or run.scenario),
         "hypothesis": str(run.info.get("hypothesis") or ""),
-        "simulated": run.info.get("kind") == "simulated",
+        "simulated": run.simulated,
         "date": f"{when(run):%Y-%m-%d %H:%M}" if when(run) else "",
         "duration": words.number(run.info.get("duration_s"), 0, " s"),
         "invalid": sentence(note or "The load generator did not keep its schedule") if valid is False else "",

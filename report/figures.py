@@ -39,7 +39,7 @@ def signature_figure(run: Run, listed: set[int], height_mm: float = HEIGHT_MM) -
         draw_decisions(panels[1], run.decisions, listed, (start_s, end_s))
         draw_losses(panels[2], run, edges_s)
         draw_latency(panels[3], run, start_s, end_s)
-        panels[3].set_xlabel("time since the controller's start (s)")
+        panels[3].set_xlabel(f"{'simulated ' if run.simulated else ''}time since the controller's start (s)")
         panels[3].set_xlim(start_s, end_s)
         panels[3].xaxis.set_major_locator(MaxNLocator(nbins=12, steps=[1, 2, 3, 5, 6, 10]))
         figure.align_ylabels(list(panels))
@@ -62,9 +62,13 @@ def draw_rates(axes: Axes, run: Run, edges_s: Floats) -> None:
 
 
 def draw_instances(axes: Axes, run: Run, end_s: float) -> None:
-    """Panel (b): the staircases of instances needed, wanted and in service, and the area between need and service."""
+    """Panel (b): the staircases of instances needed, wanted, in service and the oracle's, and the area between need and
+    service."""
     ticks, names = run.ticks, ["in service", "wanted"]
     handles: list[Any] = []
+    if len(run.oracle):
+        axes.step(run.oracle["t_s"], run.oracle["instances"], where="post", **style.LINES["oracle"])
+        names.append("oracle")
     if run.rate_limit_rps is not None:
         needed = series.needed_staircase(run.requests["due_s"], run.rate_limit_rps, end_s)
         draw_provision(axes, series.provision(needed, ticks))

@@ -15,6 +15,7 @@ REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "er
 TICK_COLUMNS = ("t_s", "offered_rps", "booting", "standby", "in_service", "draining", "wanted")
 STAGES_MS = ("clone_ms", "address_ms", "application_ms", "balancer_ms")
 START_COLUMNS = ("t_s", "instance", *STAGES_MS, "total_ms")
+ORACLE_COLUMNS = ("t_s", "instances")
 
 
 class BrokenRun(Exception):
@@ -40,7 +41,8 @@ class Run:
 
     ticks: TICK_COLUMNS, a row a tick; decisions: t_s, was, wanted, reason; starts: START_COLUMNS, a row for each
     instance that entered service; first_answers: t_s, instance, since_decision_ms; reloads: t_s, took_ms, ok;
-    requests: REQUEST_COLUMNS, a row for each request that was due.
+    requests: REQUEST_COLUMNS, a row for each request that was due; oracle: ORACLE_COLUMNS, a row a step of the cheapest
+    fleet that would have served everything, empty where the run does not tell it.
     """
 
     run_id: str
@@ -53,6 +55,12 @@ class Run:
     first_answers: pd.DataFrame
     reloads: pd.DataFrame
     requests: pd.DataFrame
+    oracle: pd.DataFrame
+
+    @property
+    def simulated(self) -> bool:
+        """Was the run made in virtual time, on models instead of containers?"""
+        return bool(self.info.get("kind") == "simulated")
 
     @property
     def scenario(self) -> str:
@@ -88,6 +96,7 @@ def load_run(folder: Path) -> Run:
         first_answers=frame_of(journal, "first_answer", ("t_s", "instance", "since_decision_ms")),
         reloads=frame_of(journal, "reload", ("t_s", "took_ms", "ok")),
         requests=read_requests(folder / "requests.csv"),
+        oracle=read_oracle(folder / "oracle.csv"),
     )
 
 
@@ -156,3 +165,16 @@ def read_requests(file: Path) -> pd.DataFrame:
         line = int(bad[0]) + 2 if len(bad) else len(frame) + 1
         raise BrokenRun(file, f"line {line} is cut off or malformed")
     return frame.sort_values("due_s", kind="stable").reset_index(drop=True)
+
+
+def read_oracle(file: Path) -> pd.DataFrame:
+    """The oracle's steps in the order of their times; none where the run has no such file."""
+    if not file.exists():
+        return pd.DataFrame(columns=list(ORACLE_COLUMNS), dtype="float64")
+    try:
+        frame = pd.read_csv(io.StringIO(read_text(file)), usecols=list(ORACLE_COLUMNS), dtype="float64")
+    except ValueError as error:
+        raise BrokenRun(file, f"is cut off or malformed ({error})") from None
+    if frame.empty or frame.isna().to_numpy().any():
+        raise BrokenRun(file, "is cut off or malformed")
+    return frame.sort_values("t_s", kind="stable").reset_index(drop=True)

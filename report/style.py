@@ -25,6 +25,7 @@ LINES: dict[str, dict[str, Any]] = {
     "served": {"color": SKY, "linewidth": 2.2, "linestyle": "-"},
     "needed": {"color": BLACK, "linewidth": 0.9, "linestyle": (0, (1, 1))},
     "wanted": {"color": ORANGE, "linewidth": 1.1, "linestyle": (0, (4, 1.5))},
+    "oracle": {"color": GREEN, "linewidth": 1.8, "linestyle": (0, (3, 1, 1, 1))},
     "in service": {"color": BLUE, "linewidth": 1.6, "linestyle": "-"},
     "p50": {"color": SKY, "linewidth": 1.5, "linestyle": "-"},
     "p95": {"color": BLUE, "linewidth": 1.0, "linestyle": (0, (4, 1.2))},

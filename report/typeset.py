@@ -35,6 +35,11 @@ DEFINITIONS = [
     ["wanted, in service", "asked for by the policy after the limits; taking traffic; both as recorded at each tick"],
     ["under-, over-provisioned", "needed minus in service where that is above zero; in service minus needed likewise"],
     ["instance-seconds", "the cost: in-service instances, summed over time"],
+    [
+        "oracle",
+        "the cheapest fleet that would have served everything at once: instances for the requests of each last second, "
+        "paid from their order on, which is the run’s median time to service ahead; stops cost nothing",
+    ],
     ["decision to in service", "from the controller's decision until HAProxy sends traffic to the new instance"],
     ["decision to first answer", "from the decision until the new instance has answered its first request"],
     ["lag", "how much later than due the load generator sent a request"],
@@ -71,8 +76,8 @@ def startup_caption(run: Run) -> str:
     if started:
         shown = f" the first {MOST_BARS} of {started} instances" if started > MOST_BARS else " each instance"
         parts.append(
-            f"Where the time of a scale-up goes, for{shown} of run {run.run_id}; the thick bar sets the medians of the "
-            "stages side by side."
+            f"Where the time of a scale-up goes, for{shown} of run {document.name_of(run)}; the thick bar sets the "
+            "medians of the stages side by side."
         )
     if run.reloads["took_ms"].notna().any():
         parts.append("The duration of each reload of HAProxy; the dashed line is the median.")

@@ -72,6 +72,11 @@ def plain(value: Any) -> str:
     return str(value)
 
 
+def run_name(run_id: str, simulated: bool) -> str:
+    """What a run is called wherever it is named."""
+    return f"{run_id} (simulated)" if simulated else run_id
+
+
 def shape_words(shape: dict[str, Any]) -> str:
     """The load shape in one phrase, e.g. `ramp from 5 to 100 and back to 5 requests/s over 180 s`."""
     kind, seconds = str(shape.get("kind", "unnamed shape")), shape.get("duration_s")
@@ -79,6 +84,9 @@ def shape_words(shape: dict[str, Any]) -> str:
     low, peak = shape.get("low_rps"), shape.get("peak_rps")
     if kind == "ramp" and low is not None and peak is not None:
         return f"ramp from {plain(low)} to {plain(peak)} and back to {plain(low)} requests/s{over}"
+    high, before = shape.get("high_rps"), shape.get("before_s")
+    if kind == "step" and None not in (low, high, before):
+        return f"step from {plain(low)} to {plain(high)} requests/s after {plain(before)} s{over}"
     rest = [quantity(key, value) for key, value in shape.items() if key not in HIDDEN_SHAPE_KEYS and value is not None]
     return f"{kind.replace('_', ' ')}{': ' if rest else ''}{', '.join(rest)}{over}"
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from report.__main__ import main
+from report.__main__ import choose, main
+from report.load import BrokenRun, load_run
+from report.typeset import signature_svg
 from tests.report.synthetic import POLICY, write_run
 
 RUN_ID = "20261121-031500-ramp"
@@ -191,3 +193,71 @@ def test_of_many_runs_only_the_newest_of_each_scenario_is_shown(tmp_path: Path, 
     assert "Of 7 complete runs only the newest of each scenario is shown." in text
     assert "20261121-061500-ramp" in text
     assert "20261121-051500-ramp" not in text
+
+
+ORACLE = "t_s,instances\n0.000000,1\n40.250000,5\n95.000000,10\n196.000000,1\n"
+
+
+@pytest.fixture(scope="module")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real run without an oracle, of earlier days, and a simulated one with its oracle."""
+    folder = tmp_path_factory.mktemp("twin") / "results"
+    folder.mkdir()
+    write_run(folder, RUN_ID)
+    write_run(folder, "20261122-031500-ramp", kind="simulated")
+    (folder / "20261122-031500-ramp" / "oracle.csv").write_text(ORACLE)
+    edit_summary(folder / "20261122-031500-ramp", oracle_instance_seconds=1043.2, cost_ratio=1.574)
+    return folder
+
+
+@needs_pdftotext
+def test_a_simulated_run_is_marked_wherever_it_is_named(twin: Path) -> None:
+    text = text_of(build(twin))
+    name = "20261122-031500-ramp"
+    assert "This report shows 2 runs, 1 of them simulated. The newest is 20261122-031500-ramp (simulated);" in text
+    assert f"Decisions of run {name} (simulated)" in text
+    assert f"Run {name} (simulated) over time" in text
+    assert re.search(rf"{name} \(simulated\) [0-9,]+", text), "the table of runs"
+    assert "simulated time since the controller's start (s)" in text.replace("’", "'")
+    assert f"{RUN_ID} (simulated)" not in text
+
+
+@needs_pdftotext
+def test_the_oracle_s_cost_is_in_the_tables(twin: Path) -> None:
+    text = text_of(build(twin))
+    assert "the oracle’s cost 1,043 instance-s" in text
+    assert "cost over the oracle’s 1.57 ×" in text
+    assert "× oracle" in text
+
+
+def test_the_oracle_is_a_line_of_the_fleet_where_the_run_tells_it(twin: Path) -> None:
+    with_oracle, without = (
+        signature_svg(load_run(twin / name), standalone=False) for name in ("20261122-031500-ramp", RUN_ID)
+    )
+    assert ">oracle<" in with_oracle
+    assert ">oracle<" not in without
+    assert "simulated time" in with_oracle
+    assert "simulated" not in without
+
+
+def test_the_oracle_s_steps_are_read_in_their_order(twin: Path) -> None:
+    run = load_run(twin / "20261122-031500-ramp")
+    assert run.oracle["instances"].tolist() == [1, 5, 10, 1]
+    assert run.simulated
+    assert not load_run(twin / RUN_ID).simulated
+    assert load_run(twin / RUN_ID).oracle.empty
+
+
+@pytest.mark.parametrize("text", ["", "t_s,instances\n", "t_s,count\n1,2\n", ORACLE[:-3], "t_s,instances\n1,two\n"])
+def test_an_oracle_that_is_cut_off_is_a_broken_run(tmp_path: Path, text: str) -> None:
+    write_run(tmp_path, RUN_ID)
+    (tmp_path / RUN_ID / "oracle.csv").write_text(text)
+    with pytest.raises(BrokenRun, match=r"oracle\.csv: is cut off or malformed"):
+        load_run(tmp_path / RUN_ID)
+
+
+def test_of_many_runs_a_simulated_one_never_takes_the_place_of_a_real_one(twin: Path) -> None:
+    runs = [load_run(twin / name) for name in ("20261122-031500-ramp", RUN_ID)]
+    shown, note = choose([runs[0]] * 4 + [runs[1]] * 4)
+    assert shown == runs
+    assert note == "Of 8 complete runs only the newest of each scenario, real and simulated, is shown."

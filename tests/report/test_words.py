@@ -33,6 +33,17 @@ def test_a_ramp_is_told_in_one_phrase() -> None:
     assert words.shape_words(shape) == "ramp from 5 to 100 and back to 5 requests/s over 180 s"
 
 
+def test_a_step_is_told_in_one_phrase() -> None:
+    shape = {"kind": "step", "low_rps": 5, "high_rps": 100, "before_s": 20.0, "duration_s": 60.0, "seed": 1}
+    assert words.shape_words(shape) == "step from 5 to 100 requests/s after 20 s over 60 s"
+    assert words.shape_words({"kind": "step", "high_rps": 9}) == "step: high 9 requests/s"
+
+
+def test_a_simulated_run_is_called_so_wherever_it_is_named() -> None:
+    assert words.run_name("20261121-ramp", simulated=True) == "20261121-ramp (simulated)"
+    assert words.run_name("20261121-ramp", simulated=False) == "20261121-ramp"
+
+
 def test_an_unknown_shape_and_an_unknown_policy_are_still_told_in_full() -> None:
     assert words.shape_words({"kind": "saw", "teeth": 3, "high_rps": 40}) == "saw: teeth 3, high 40 requests/s"
     assert words.policy_words({"policy": {"oracle": {"ahead_s": 5}}}) == ["oracle: ahead 5 s"]
