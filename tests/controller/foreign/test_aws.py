@@ -75,7 +75,7 @@ def test_customised_metric_needs_the_users_name_for_it() -> None:
         "CustomizedMetricSpecification.MetricName: 'MyBacklogPerInstance' is no metric of the testbed: known are "
     )
     translation = read(document, {"MyBacklogPerInstance": "in_flight_per_instance"})
-    assert options(translation)[0]["target"] == 100
+    assert (options(translation)[0]["target"], options(translation)[0]["period_s"]) == (100, 60)
     assert translation.mapped[0] == "MyBacklogPerInstance at 100: in_flight_per_instance at 100"
     assert [each.split(":")[0].split(".")[1] for each in translation.unused] == ["Namespace", "Dimensions", "Unit"]
 
@@ -125,6 +125,11 @@ def test_simple_policies() -> None:
     assert (out["adjust"], out["min_adjustment_magnitude"], out["cooldown_s"]) == (30, 2, 300)
     assert (back["adjust"], back["adjustment_type"], back["cooldown_s"]) == (-1, "ChangeInCapacity", 180)
     assert (out["alarm"]["threshold"], back["alarm"]["threshold"]) == (60, 40)
+
+
+def test_simple_policy_that_adds_one_is_on_the_upper_side() -> None:
+    (found,) = options(read({"AdjustmentType": "ChangeInCapacity", "ScalingAdjustment": 1}, {}))
+    assert found["alarm"]["threshold"] == 60
 
 
 def test_exact_capacity_needs_its_alarm() -> None:

@@ -35,6 +35,15 @@ def test_percentiles_are_extended_statistics() -> None:
     assert alarm_of(step(Statistic=None, ExtendedStatistic="p90"))["statistic"] == "p90"
 
 
+def test_median_stands_for_the_mean_of_latencies_and_says_so() -> None:
+    translation = read(step(MetricName="TargetResponseTime", Threshold=0.5), {})
+    assert translation.mapped[0] == (
+        "TargetResponseTime >= 0.5: latency_ms_p50 >= 500 (seconds there, milliseconds here; the median for the mean)"
+    )
+    translation = read(step(MetricName="TargetResponseTime", Statistic=None, ExtendedStatistic="p99"), {})
+    assert translation.mapped[0].endswith("(seconds there, milliseconds here)")
+
+
 def test_rest_of_an_alarm() -> None:
     found = alarm_of(step(DatapointsToAlarm=1, TreatMissingData="notBreaching", ActionsEnabled=True))
     assert (found["datapoints_to_alarm"], found["treat_missing_data"]) == (1, "notBreaching")
@@ -63,6 +72,10 @@ def test_query_of_one_metric_needs_no_name() -> None:
         "CustomizedMetricSpecification.Metrics: "
         "there is one fleet here, and its metrics have fixed units and no dimensions",
     )
+
+
+def test_query_without_a_period_is_of_a_minute() -> None:
+    assert options(read(tracked({"Metrics": [query("CPUUtilization")]}), {}))[0]["period_s"] == 60
 
 
 def test_expression_is_what_the_user_says() -> None:
