@@ -26,9 +26,9 @@ from typing import Any, Literal
 
 import requests
 
-from controller.reading import load
 from controller.ports import ControllerError
 from controller.preflight import check_root
+from controller.reading import load
 from controller.site import Site
 from experiments import summary
 from experiments.machine import ROOT, machine, versions

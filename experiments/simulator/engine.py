@@ -79,8 +79,8 @@ class Simulation:
     def run(self, settle_s: float) -> list[Record]:
         """Run through the load and `settle_s` beyond its end; what became of each arrival, in the order of their due
         times."""
-        policy = self._settings.model_dump(mode="json")
-        self._journal.write(0.0, "start", monotonic_s=0.0, time=self._started, policy=policy)
+        policy, notes = self._settings.model_dump(mode="json"), self._settings.notes
+        self._journal.write(0.0, "start", monotonic_s=0.0, time=self._started, policy=policy, notes=notes)
         self.clock.at(self._parameters.run.first_tick_s, self._tick)
         self.clock.at(self._parameters.run.first_tick_s + PROBE_S, self._probe)
         self.clock.run_while(lambda: not self.client.is_done)
@@ -98,7 +98,6 @@ class Simulation:
 
     def _tick(self) -> None:
         self.loop.tick(self.clock.now_s)
-        self._wake_later()
         self._await_wake()
         self.clock.after(self._settings.tick_s, self._tick)
 
@@ -123,9 +122,4 @@ class Simulation:
 
     def _tell(self, event: Event) -> None:
         self.loop.handle(event, self.clock.now_s)
-        self._wake_later()
-
-    def _wake_later(self) -> None:
-        if (wake_s := self.loop.wake_s) is not None and wake_s > self.clock.now_s:
-            self.clock.at(wake_s, lambda: self.loop.wake(self.clock.now_s))
         self._await_wake()

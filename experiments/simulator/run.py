@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from controller.config import PolicyFile
-from controller.reading import load
 from controller.journal import FileJournal
 from controller.ports import ControllerError
+from controller.reading import load
 from experiments.machine import ROOT, machine
 from experiments.runner import Evidence, RunError
 from experiments.scenario import Scenario

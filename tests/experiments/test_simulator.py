@@ -103,7 +103,7 @@ def test_the_journal_has_the_events_of_a_real_one_with_their_fields() -> None:
     for event in ran.of("instance", phase="IN_SERVICE"):
         assert sum(event[f"{part}_ms"] for part in parts) == pytest.approx(event["total_ms"], abs=1)
     (start,), (stop,) = ran.of("start"), ran.of("stop")
-    assert {"monotonic_s", "time", "policy"} < start.keys()
+    assert {"monotonic_s", "time", "policy", "notes"} < start.keys()
     assert stop["troubles"] == []
     assert {"took_ms", "how", "members", "ok"} < ran.of("reload")[0].keys()
     assert [event["t_s"] for event in ran.events] == sorted(event["t_s"] for event in ran.events)
@@ -151,10 +151,10 @@ def test_more_than_may_be_in_flight_is_dropped() -> None:
 
 
 def test_a_ramp_of_three_minutes_takes_seconds() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     ran = simulated(policy(service=QUEUE), {**RAMP, "peak_rps": 100, "duration_s": 180})
     assert len(ran.records) == 9450
-    assert time.perf_counter() - began < 10  # usually less than one; the machine may be busy
+    assert time.process_time() - began < 5  # usually less than one
 
 
 def test_a_simulated_run_lies_in_its_folder_as_a_real_one_and_can_be_reported(tmp_path: Path) -> None:
