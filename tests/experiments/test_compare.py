@@ -59,6 +59,7 @@ def test_difference_of_two_fleets_is_their_mean_over_the_time_that_both_have() -
     first = [tick(0, 1), tick(1, 3), tick(4, 3)]
     second = [tick(0.5, 1), tick(2, 2), tick(6, 9)]
     assert apart(first, second) == pytest.approx((0.5 * 0 + 1 * 2 + 2 * 1) / 3.5)
+    assert apart(second, first) == apart(first, second)
     assert apart(first, first) == 0
     assert changes([*first, tick(5, 1)]) == [(0, 1), (1, 3), (5, 1)]
 

@@ -4,7 +4,8 @@ import json
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 
 from experiments.machine import ROOT
 from experiments.scenario import load_scenario
+from experiments.simulator.clock import Clock
+from experiments.simulator.engine import CpuMeter
+from experiments.simulator.host import Host
+from experiments.simulator.instances import Instance
 from experiments.simulator.run import simulate
 from loadgen.arrivals import due_times
 from report.load import load_run
@@ -52,8 +57,9 @@ def test_every_arrival_ends_in_exactly_one_outcome(
 
 
 def test_a_step_loses_nothing_where_requests_wait_and_slots_are_set_at_run_time() -> None:
-    figures = simulated(policy(service=QUEUE), STEP).figures
-    assert figures["served"] == figures["offered"] == 625
+    ran = simulated(policy(service=QUEUE), {**STEP, "high_rps": 100})
+    figures = ran.figures
+    assert figures["served"] == figures["offered"] == 1025
     assert figures["reloads"] == 0
     assert figures["latency_ms_max"] > 100
 
@@ -72,10 +78,9 @@ def test_a_reload_leaves_the_queue_behind_where_boots_take_long() -> None:
     boot = default().instances.exec.model_copy(update={"application": exactly(1500)})
     slow = changed(default(), instances={"exec": boot})
     steep = {**STEP, "high_rps": 100}
-    left, saved = (
-        simulated(policy(service=QUEUE, boot="exec", apply=apply), steep, slow).figures
-        for apply in ("reload", "runtime")
-    )
+    runs = [simulated(policy(service=QUEUE, boot="exec", apply=apply), steep, slow) for apply in ("reload", "runtime")]
+    left, saved = (ran.figures for ran in runs)
+    assert all(max(event["queue_requests"] for event in ran.of("tick")) > 20 for ran in runs)
     assert left["failed"] > 2 * saved["failed"]
     assert left["rejected"] == saved["rejected"] == 0
 
@@ -105,6 +110,7 @@ def test_the_journal_has_the_events_of_a_real_one_with_their_fields() -> None:
     (start,), (stop,) = ran.of("start"), ran.of("stop")
     assert {"monotonic_s", "time", "policy", "notes"} < start.keys()
     assert stop["troubles"] == []
+    assert ran.of("first_answer")[0]["t_s"] < default().run.load_from_s  # to the runner, which asks for the health
     assert {"took_ms", "how", "members", "ok"} < ran.of("reload")[0].keys()
     assert [event["t_s"] for event in ran.events] == sorted(event["t_s"] for event in ran.events)
 
@@ -128,6 +134,17 @@ def test_cpu_use_follows_from_the_requests_and_their_cost() -> None:
     ticks = [e for e in ran.of("tick") if 8 < e["t_s"] < 24]
     assert sum(e["cpu_percent"] for e in ticks) / len(ticks) == pytest.approx(100 * 10 * 0.003, rel=0.05)
     assert ran.of("tick")[0]["cpu_percent"] is None
+
+
+def test_an_instance_that_takes_over_a_name_has_a_cpu_use_of_its_own() -> None:
+    clock, instances = Clock(), {"web-1": cast(Instance, SimpleNamespace(used_s=2.0))}
+    host = cast(Host, SimpleNamespace(boots=SimpleNamespace(advance=lambda: None)))
+    meter = CpuMeter(clock, host, instances)
+    assert meter.percent() == {}
+    clock.now_s, instances["web-1"].used_s = 1.0, 2.25
+    assert meter.percent() == {"web-1": 25.0}
+    clock.now_s, instances["web-1"] = 2.0, cast(Instance, SimpleNamespace(used_s=0.1))
+    assert meter.percent() == {}
 
 
 def test_instances_that_are_healthy_at_about_the_same_time_share_a_reload() -> None:
@@ -159,7 +176,8 @@ def test_a_ramp_of_three_minutes_takes_seconds() -> None:
 
 def test_a_simulated_run_lies_in_its_folder_as_a_real_one_and_can_be_reported(tmp_path: Path) -> None:
     scenario = load_scenario("ramp", {"highest_rps": 30, "duration_s": 30})
-    folder, figures = simulate("ramp", scenario, tmp_path, default(), seed=1)
+    parameters = default().model_copy(update={"machine": {"cpu": "Another", "cores": 64}})
+    folder, figures = simulate("ramp", scenario, tmp_path, parameters, seed=1)
     assert {path.name for path in folder.iterdir()} == {
         "run.json", "policy.yaml", "journal.jsonl", "requests.csv", "samples.csv", "oracle.csv", "summary.json",
     }  # fmt: skip
@@ -172,6 +190,7 @@ def test_a_simulated_run_lies_in_its_folder_as_a_real_one_and_can_be_reported(tm
     told = json.loads((folder / "run.json").read_text())
     assert (told["kind"], told["status"], told["simulation"]["seed"]) == ("simulated", "complete", 1)
     assert told["simulation"]["parameters"] == default().provenance
+    assert told["machine"]["cpu"] == "Another"
 
 
 @pytest.mark.parametrize("way", ["exec", "zygote"])

@@ -165,6 +165,15 @@ def test_a_drain_that_is_called_back_is_told_of_by_nobody() -> None:
     assert played.balancer.read().ready == {"web-1"}
 
 
+def test_a_drain_that_is_called_back_while_it_waits_is_told_of_by_nobody_either() -> None:
+    played = Played().serving("web-1")
+    played.busy("web-1")
+    played.host.act([Drain("web-1")])
+    played.clock.at(0.015, lambda: played.host.act([Return("web-1")]))
+    played.run()
+    assert played.told == []
+
+
 def test_a_stop_takes_its_time() -> None:
     played = Played().serving("web-1")
     played.host.act([Stop("web-1")])
