@@ -1,7 +1,6 @@
 """The live controller: puts the parts together, runs the loop on a real clock, and tidies up."""
 
 import contextlib
-import fcntl
 import logging
 import os
 import queue
@@ -9,21 +8,22 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 from controller import network
 from controller.config import PolicyFile
 from controller.containers import Containers, lxc_path
+from controller.explain import explain
 from controller.haproxy import HAProxy, prepare_run_dir
 from controller.haproxy_config import HELD_REQUESTS
 from controller.journal import FileJournal, NoJournal
-from controller.limits import Limiter
+from controller.judge import Judge
 from controller.live import Host
+from controller.lock import only_one
 from controller.loop import Loop
 from controller.ports import ControllerError, Failed, FirstAnswer
 from controller.preflight import check
@@ -42,9 +42,17 @@ INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
 class Controller:
     """One controller of one site, from start to clean stop."""
 
-    def __init__(self, site: Site, settings: PolicyFile, journal: FileJournal | NoJournal) -> None:
+    def __init__(
+        self,
+        site: Site,
+        settings: PolicyFile,
+        journal: FileJournal | NoJournal,
+        shadows: Sequence[Judge] = (),
+        explain_ticks: bool = False,
+    ) -> None:
         self._site = site
         self._settings = settings
+        self._explain_ticks = explain_ticks
         self._journal = journal
         self._started_s = time.monotonic()
         self._stopping = False
@@ -60,14 +68,14 @@ class Controller:
         window_s = settings.rate_window_s
         self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent, window_s)
         self._fleet = settings.make_fleet(site.service, slots)
-        limiter = Limiter(settings.make_limits())
-        self._loop = Loop(self._fleet, settings.make_policy(), limiter, self._sensor, self._host, journal)
+        judge = settings.make_judge(settings.policy_name)
+        self._loop = Loop(self._fleet, judge, self._sensor, self._host, journal, shadows)
         self._dead: set[str] = set()
         self._ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
 
     def run(self) -> None:
         """Run until SIGINT or SIGTERM, then drain and remove everything. Raises ControllerError where it cannot."""
-        with _only_one(self._site), self._signals():
+        with only_one(self._site), self._signals():
             check(self._site, lxc_path() / self._site.template, ports_ours=self._balancer.master_pid() is not None)
             if strangers := self._containers.started_otherwise():
                 raise ControllerError(
@@ -88,7 +96,7 @@ class Controller:
         self._requests.open()
         self._journal.write(
             0, "start", monotonic_s=self._started_s, time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            policy=self._settings.model_dump(mode="json"),
+            policy=self._settings.model_dump(mode="json"), notes=self._settings.notes,
         )  # fmt: skip
         if not self._balancer.running():
             self._balancer.apply([])
@@ -121,6 +129,9 @@ class Controller:
         started_s = self._now()
         self._report_deaths()
         log.info(self._loop.tick(started_s))
+        if self._explain_ticks and self._loop.latest:
+            observation, verdict = self._loop.latest
+            log.info(explain(observation, self._settings.policy_name, verdict.wanted, verdict.limited))
         self._ticks_ms.append(1000 * (self._now() - started_s))
 
     def _handle_events_until(self, due_s: float) -> None:
@@ -212,37 +223,6 @@ def trouble_of(step: Callable[[], object]) -> str:
 def _environment(settings: PolicyFile) -> dict[str, str]:
     """What the web application of each instance is told."""
     return {"RATE_LIMIT_RPS": str(settings.service.rate_limit), "OVERLOAD": settings.service.overload}
-
-
-@contextlib.contextmanager
-def _only_one(site: Site) -> Iterator[TextIO]:
-    """Hold the site's lock. Raises ControllerError when another controller has it."""
-    with site.lock_file.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ControllerError(
-                f"another controller runs on this host (pid {controller_pid(site) or '?'})"
-            ) from error
-        if not site.lock_file.exists() or os.fstat(lock.fileno()).st_ino != site.lock_file.stat().st_ino:
-            raise ControllerError("another controller was just ending on this host: try again")
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        try:
-            yield lock
-        finally:
-            site.lock_file.unlink(missing_ok=True)
-
-
-def controller_pid(site: Site) -> int | None:
-    """The pid of the controller that holds the site's lock, None where none does."""
-    with contextlib.suppress(OSError, ValueError), site.lock_file.open("r+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return int(lock.read())
-    return None
 
 
 def prepare_objects_dir(site: Site) -> None:

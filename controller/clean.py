@@ -16,9 +16,10 @@ from functools import partial
 from pathlib import Path
 
 from controller import network
-from controller.app import controller_pid, remove_instances, remove_run_dir, trouble_of
+from controller.app import remove_instances, remove_run_dir, trouble_of
 from controller.containers import Containers, lxc_path
 from controller.haproxy import HAProxy
+from controller.lock import controller_pid
 from controller.ports import ControllerError
 from controller.preflight import check_root
 from controller.site import Site

@@ -3,12 +3,16 @@
 import argparse
 import ipaddress
 import logging
+import math
 import sys
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
-from controller.config import PolicyFile, load
-from controller.policies import POLICIES
+from controller.config import PolicyFile
+from controller.model import METRICS
 from controller.ports import ControllerError
+from controller.reading import load
 from controller.site import Site
 
 PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
@@ -26,10 +30,19 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     made.add_argument("--policy", type=Path, required=True, metavar="FILE",
-                      help=f"the policy file; policies are {', '.join(POLICIES)}")  # fmt: skip
+                      help="the policy file: ours, or a HorizontalPodAutoscaler, a Knative Service, a KEDA "
+                           "ScaledObject, an AWS or Azure policy (JSON), a Nomad scaling block (HCL)")  # fmt: skip
     made.add_argument("--check", action="store_true", help="validate the policy file, print the policy in force, exit")
     made.add_argument("--dry-run", action="store_true",
                       help="observe a running testbed and print what would be decided; touch nothing")  # fmt: skip
+    made.add_argument("--shadow", type=Path, action="append", default=[], metavar="FILE",
+                      help="a policy that decides beside the acting one and acts never; repeatable")  # fmt: skip
+    made.add_argument("--time-scale", type=_factor, metavar="N",
+                      help="for the policies seconds pass N times faster: minutes become seconds")  # fmt: skip
+    made.add_argument("--metric", type=_pair, action="append", default=[], metavar="THEIRS=OURS",
+                      help="which metric of the testbed one of a foreign policy file means; repeatable")  # fmt: skip
+    made.add_argument("--explain", action="store_true",
+                      help="log for each tick all that was seen, considered, limited and decided")  # fmt: skip
     made.add_argument("--journal", type=Path, metavar="FILE", help="append one JSON line a tick and one an event")
     made.add_argument("--entry", type=_address, default=site.entry, metavar="IP:PORT",
                       help="where clients enter (default %(default)s)")  # fmt: skip
@@ -64,6 +77,23 @@ def _subnet(text: str) -> ipaddress.IPv4Network:
     return subnet
 
 
+def _factor(text: str) -> float:
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not 0.01 <= factor <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be a number from 0.01 to 1000")
+    return factor
+
+
+def _pair(text: str) -> tuple[str, str]:
+    theirs, _, ours = text.rpartition("=")
+    if not theirs or ours not in METRICS:
+        raise argparse.ArgumentTypeError(f"{text!r}: must be THEIRS=OURS, with OURS one of {', '.join(METRICS)}")
+    return theirs, ours
+
+
 def _directory(text: str) -> Path:
     path = Path(text)
     if not path.is_absolute() or any(character.isspace() for character in text):
@@ -79,16 +109,23 @@ def main(arguments: list[str] | None = None) -> int:
     )  # fmt: skip
     site = Site(entry=options.entry, stats=options.stats, subnet=options.subnet, objects_dir=options.objects)
     try:
-        settings = load(options.policy)
+        settings = _settings(options, options.policy)
+        shadows = [(path, _settings(options, path)) for path in options.shadow]
         _check_together(site, settings)
     except ControllerError as error:
         print(f"controller: {error}", file=sys.stderr)
         return 2
     try:
-        return _run(options, site, settings)
+        return _run(options, site, settings, shadows)
     except ControllerError as error:
         print(f"controller: {error}", file=sys.stderr)
         return 1
+
+
+def _settings(options: argparse.Namespace, path: Path) -> PolicyFile:
+    """A policy file with what the command line says of it. Raises ControllerError."""
+    settings = load(path, dict(options.metric))
+    return settings if options.time_scale is None else settings.with_time_scale(options.time_scale)
 
 
 def _check_together(site: Site, settings: PolicyFile) -> None:
@@ -102,9 +139,9 @@ def _check_together(site: Site, settings: PolicyFile) -> None:
         )
 
 
-def _run(options: argparse.Namespace, site: Site, settings: PolicyFile) -> int:
+def _run(options: argparse.Namespace, site: Site, settings: PolicyFile, shadows: list[tuple[Path, PolicyFile]]) -> int:
     if options.check:
-        print(in_force(options.policy, settings))
+        print("\n\n".join(in_force(path, each) for path, each in [(options.policy, settings), *shadows]))
         return 0
     # Imported late: checking a policy needs neither root nor liblxc.
     from controller.app import Controller, open_journal
@@ -116,8 +153,20 @@ def _run(options: argparse.Namespace, site: Site, settings: PolicyFile) -> int:
 
         dry_run(site, settings)
         return 0
-    Controller(site, settings, open_journal(options.journal)).run()
+    names = unique(path.stem for path, _ in shadows)
+    judges = [each.make_judge(name) for name, (_, each) in zip(names, shadows, strict=True)]
+    Controller(site, settings, open_journal(options.journal), judges, options.explain).run()
     return 0
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """The names, numbered where one comes again."""
+    taken: Counter[str] = Counter()
+    found = []
+    for name in names:
+        taken[name] += 1
+        found.append(name if taken[name] == 1 else f"{name}-{taken[name]}")
+    return found
 
 
 def in_force(path: Path, settings: PolicyFile) -> str:
@@ -126,6 +175,7 @@ def in_force(path: Path, settings: PolicyFile) -> str:
     rate = settings.service.rate_limit
     lines = [
         f"{path}: the policy is valid",
+        *settings.notes,
         f"instances: {bounds.min} to {bounds.max} in service, {bounds.standby} on standby",
         f"each instance: {rate} requests/s, more are {OVERLOAD[settings.service.overload]}"
         if rate
@@ -133,6 +183,7 @@ def in_force(path: Path, settings: PolicyFile) -> str:
         f"every {settings.tick_s:g} s, applied by {settings.apply}, instances start by {settings.boot}",
         f"policy {settings.policy_name}:",
         *(f"  - {line}" for line in settings.make_policy().describe()),
+        *([f"for the policy time passes {settings.time_scale:g} times faster"] if settings.time_scale != 1 else []),
         "limits: " + (", ".join(f"{key} {value:g}" for key, value in limits.model_dump().items() if value) or "none"),
     ]
     return "\n".join(lines)

@@ -7,7 +7,6 @@ import time
 
 from controller.config import PolicyFile
 from controller.haproxy import HAProxy
-from controller.limits import Limiter
 from controller.loop import describe
 from controller.model import Counts, Observation
 from controller.ports import ControllerError
@@ -30,11 +29,10 @@ def dry_run(site: Site, settings: PolicyFile) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    policy, limiter, offered = settings.make_policy(), Limiter(settings.make_limits()), Counter(settings.rate_window_s)
+    judge, offered = settings.make_judge(settings.policy_name), Counter(settings.rate_window_s)
     while not stop.is_set():
         observation = _observe(balancer, offered)
-        decision = limiter.apply(policy.decide(observation), observation)
-        log.info("would %s", describe(observation, decision))
+        log.info("would %s", describe(observation, judge.decide(observation).limited))
         stop.wait(settings.tick_s)
 
 

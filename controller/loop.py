@@ -5,13 +5,13 @@ in virtual time and in tests.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
 from controller.actions import Apply, Clone, Drain, Member, Return, Stop
 from controller.fleet import Fleet
-from controller.limits import Limiter
+from controller.judge import Judge, Verdict
 from controller.model import Decision, Instance, Observation, Phase
-from controller.policies import Policy
 from controller.ports import (
     Actuator,
     Applied,
@@ -27,19 +27,28 @@ from controller.ports import (
     StopFailed,
     Stopped,
 )
+from controller.shadows import Shadows
 
 log = logging.getLogger("controller")
 
 
 class Loop:
-    """The control loop over one fleet."""
+    """The control loop over one fleet. The `shadows` see what the acting judge sees and decide too; nothing follows
+    from it but words. `latest` is what was seen and judged at the last tick."""
 
     def __init__(
-        self, fleet: Fleet, policy: Policy, limiter: Limiter, sensor: Sensor, actuator: Actuator, journal: Journal
+        self,
+        fleet: Fleet,
+        judge: Judge,
+        sensor: Sensor,
+        actuator: Actuator,
+        journal: Journal,
+        shadows: Sequence[Judge] = (),
     ) -> None:
         self.fleet = fleet
-        self._policy = policy
-        self._limiter = limiter
+        self.latest: tuple[Observation, Verdict] | None = None
+        self._judge = judge
+        self._shadows = Shadows(shadows, journal, self._error)
         self._sensor = sensor
         self._actuator = actuator
         self._journal = journal
@@ -48,15 +57,18 @@ class Loop:
     def tick(self, now_s: float) -> str:
         """One step of the loop; returns what happened as one sentence."""
         observation = self._sensor.observe(now_s, self.fleet.counts(), list(self.fleet.instances.values()))
-        decision = self._limiter.apply(self._policy.decide(observation), observation)
-        sentence = describe(observation, decision)
+        verdict = self._judge.decide(observation)
+        decision, self.latest = verdict.limited, (observation, verdict)
+        shadows = self._shadows.decide(observation)
+        sentence = _scale(self._judge) + describe(observation, decision, shadows)
         if decision.wanted != self.fleet.wanted:
             was, self.fleet.wanted = self.fleet.wanted, decision.wanted
             self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
         self.fleet.loads = {each.name: each.in_flight_requests or 0 for each in observation.instances}
         if observation.missing:
             self.fleet.reapply(now_s)
-        self._journal.write(now_s, "tick", **_tick_fields(observation), wanted=decision.wanted, sentence=sentence)
+        fields = {**_tick_fields(observation), "wanted": decision.wanted} | ({"shadows": shadows} if shadows else {})
+        self._journal.write(now_s, "tick", **fields, sentence=sentence)
         self._act(now_s)
         return sentence
 
@@ -148,11 +160,17 @@ def _breakdown(standby: Instance, now_s: float) -> dict[str, float]:
     return parts | {name: round(value, 1) for name, value in rounded.items()}
 
 
-def describe(observation: Observation, decision: Decision) -> str:
-    """One sentence for a person: what is done with how many instances, why, and what was seen."""
+def _scale(judge: Judge) -> str:
+    """Seconds in what a judge says are its own."""
+    return "" if judge.time_scale == 1 else f"[time x{judge.time_scale:g}] "
+
+
+def describe(observation: Observation, decision: Decision, shadows: Mapping[str, int] | None = None) -> str:
+    """One sentence for a person: what is done with how many instances, why, what was seen, and what others would do."""
     was = observation.counts.wanted
     verb = "hold" if decision.wanted == was else "grow to" if decision.wanted > was else "shrink to"
-    return f"{verb} {decision.wanted}: {decision.reason}; {_seen(observation)}"
+    others = f"; shadows: {', '.join(f'{name} {wanted}' for name, wanted in shadows.items())}" if shadows else ""
+    return f"{verb} {decision.wanted}: {decision.reason}; {_seen(observation)}{others}"
 
 
 def _seen(observation: Observation) -> str:

@@ -126,7 +126,7 @@ class Run(Evidence):
 
     def _check(self) -> None:
         """What must be so before the run begins, and before a folder is made for it. Raises RunError."""
-        from controller.app import controller_pid  # imported late: only a real run needs liblxc
+        from controller.lock import controller_pid
 
         try:
             check_root()

@@ -7,7 +7,22 @@ add it to POLICIES; its key is the word under `policy:` in the policy file.
 from typing import Any, Protocol
 
 from controller.model import Decision, Observation
+from controller.policies.aws_simple import SimpleScaling
+from controller.policies.aws_step import StepScaling
+from controller.policies.aws_target_tracking import TargetTracking
+from controller.policies.azure import Azure
+from controller.policies.hpa import Hpa
+from controller.policies.keda import Keda
+from controller.policies.kpa import Kpa
+from controller.policies.nomad import Nomad
+from controller.policies.predictive import Predictive
+from controller.policies.python import Python
+from controller.policies.queueing import Queueing
+from controller.policies.ray_serve import RayServe
 from controller.policies.rules import Rules
+from controller.policies.scheduled import Scheduled
+from controller.policies.skypilot import SkyPilot
+from controller.policies.static import Static
 from controller.policies.target import Target
 
 
@@ -21,4 +36,22 @@ class Policy(Protocol):
         ...
 
 
-POLICIES: dict[str, Any] = {"rules": Rules, "target": Target}
+POLICIES: dict[str, Any] = {
+    "rules": Rules,
+    "target": Target,
+    "static": Static,
+    "scheduled": Scheduled,
+    "queueing": Queueing,
+    "predictive": Predictive,
+    "hpa": Hpa,
+    "kpa": Kpa,
+    "keda": Keda,
+    "aws-target-tracking": TargetTracking,
+    "aws-step": StepScaling,
+    "aws-simple": SimpleScaling,
+    "azure": Azure,
+    "nomad": Nomad,
+    "ray-serve": RayServe,
+    "skypilot": SkyPilot,
+    "python": Python,
+}

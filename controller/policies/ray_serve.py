@@ -33,7 +33,7 @@ DELAY_ROUNDING_S = 1e-6  # as Ray's
 
 
 class RayServeConfig(Strict):
-    """Options under `ray_serve:`, named and preset as in Ray's `AutoscalingConfig`."""
+    """Options under `ray-serve:`, named and preset as in Ray's `AutoscalingConfig`."""
 
     metric: MetricName = "in_flight_requests"
     target_ongoing_requests: float = Field(default=2, gt=0, le=1e6)
@@ -48,7 +48,7 @@ class RayServeConfig(Strict):
 
 
 class RayServe:
-    """The policy `ray_serve`."""
+    """The policy `ray-serve`."""
 
     Config = RayServeConfig
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from controller.app import controller_pid
+from controller.lock import controller_pid
 from controller.ports import ControllerError
 from controller.preflight import check_root
 from controller.site import Site

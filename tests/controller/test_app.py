@@ -11,11 +11,12 @@ from typing import Any, cast
 import pytest
 
 from controller import app
-from controller.app import Controller, _only_one, controller_pid, open_journal, prepare_objects_dir, remove_run_dir
+from controller.app import Controller, open_journal, prepare_objects_dir, remove_run_dir
 from controller.config import PolicyFile
 from controller.containers import Containers
 from controller.haproxy import HAProxy
 from controller.journal import NoJournal
+from controller.lock import controller_pid, only_one
 from controller.loop import Loop
 from controller.ports import Booted, ControllerError, Event, Failed
 from tests.controller.build import LocalSite, local_site
@@ -116,16 +117,16 @@ def test_dead_instance_is_reported_once(controller: Controller, monkeypatch: pyt
 
 
 def test_lock_is_held_by_one_controller_at_a_time(site: LocalSite) -> None:
-    with _only_one(site):
+    with only_one(site):
         assert controller_pid(site) == os.getpid()
-        with pytest.raises(ControllerError, match=rf"runs on this host \(pid {os.getpid()}\)"), _only_one(site):
+        with pytest.raises(ControllerError, match=rf"runs on this host \(pid {os.getpid()}\)"), only_one(site):
             pass
     assert controller_pid(site) is None
     assert not site.lock_file.exists()
 
 
 def test_lock_does_not_outlive_a_controller_that_failed(site: LocalSite) -> None:
-    with pytest.raises(ControllerError, match="no template"), _only_one(site):
+    with pytest.raises(ControllerError, match="no template"), only_one(site):
         raise ControllerError("no template")
     assert not site.lock_file.exists()
 
@@ -133,7 +134,7 @@ def test_lock_does_not_outlive_a_controller_that_failed(site: LocalSite) -> None
 def test_lock_file_that_a_killed_controller_left_is_taken_over(site: LocalSite) -> None:
     site.lock_file.write_text("99999999")
     assert controller_pid(site) is None
-    with _only_one(site):
+    with only_one(site):
         assert site.lock_file.read_text() == str(os.getpid())
 
 

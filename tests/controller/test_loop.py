@@ -9,6 +9,7 @@ import pytest
 
 from controller.actions import Action, Apply, Clone, Drain, Stop
 from controller.fleet import Fleet
+from controller.judge import Judge
 from controller.limits import Limiter, Limits
 from controller.loop import Loop, describe
 from controller.model import Counts, Instance, Observation
@@ -40,14 +41,20 @@ class World:
     """Sensor, actuator and journal in virtual time: what is done becomes an event after a while."""
 
     def __init__(
-        self, load: Load, policy: Policy, outcome: Outcome = success, standby: int = 0, wanted: int = 1
+        self,
+        load: Load,
+        policy: Policy,
+        outcome: Outcome = success,
+        standby: int = 0,
+        wanted: int = 1,
+        shadows: Sequence[Judge] = (),
     ) -> None:
         self.load, self.outcome, self.now_s, self.number = load, outcome, 0.0, itertools.count()
         self.lines: list[dict[str, Any]] = []
         self.due: list[tuple[float, int, Event]] = []
         self.served: set[str] | None = set()  # the balancer's members, None while it is down
         fleet = Fleet("web", 50, wanted, standby)
-        self.loop = Loop(fleet, policy, Limiter(Limits(1, 40)), self, self, self)
+        self.loop = Loop(fleet, Judge("acting", policy, Limiter(Limits(1, 40))), self, self, self, shadows)
 
     def observe(self, now_s: float, counts: Counts, instances: Sequence[Instance]) -> Observation:
         rps = self.load(now_s) if self.served is not None else None

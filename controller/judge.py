@@ -1,0 +1,42 @@
+"""A policy with its limits and its time: from an observation to what is to be done."""
+
+from dataclasses import dataclass, replace
+
+from controller.limits import Limiter
+from controller.model import Decision, Observation
+from controller.policies import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the policy wants, and what the limits leave of it."""
+
+    wanted: Decision
+    limited: Decision
+
+
+class Judge:
+    """Decides at each tick. For it seconds pass `time_scale` times faster: constants that are minutes in production
+    act within seconds here. Rates and latencies stay what they are."""
+
+    def __init__(self, name: str, policy: Policy, limiter: Limiter, time_scale: float = 1.0) -> None:
+        self.name = name
+        self.time_scale = time_scale
+        self._policy = policy
+        self._limiter = limiter
+
+    def decide(self, observation: Observation) -> Verdict:
+        seen = scaled(observation, self.time_scale)
+        wanted = self._policy.decide(seen)
+        return Verdict(wanted, self._limiter.apply(wanted, seen))
+
+
+def scaled(observation: Observation, factor: float) -> Observation:
+    """The same observation on a time axis that is `factor` times longer."""
+    if factor == 1:
+        return observation
+    instances = tuple(
+        replace(each, ordered_s=factor * each.ordered_s, since_s=factor * each.since_s)
+        for each in observation.instances
+    )
+    return replace(observation, t_s=factor * observation.t_s, instances=instances)

@@ -1,0 +1,135 @@
+"""A policy file as it is given, ours or in a format of production: read, translated, checked.
+
+Every error is one line: file, place, value, and what is legal.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from controller.config import HIGHEST, Instances, Limit, PolicyFile, Service
+from controller.document import ConfigError, read_documents, short
+from controller.foreign import MetricNames, PlaceError, Translation
+from controller.foreign.formats import KINDS, translate
+from controller.policies import POLICIES
+
+__all__ = ["ConfigError", "load"]
+
+
+def load(path: Path, metrics: MetricNames | None = None) -> PolicyFile:
+    """Read and check a policy file; `metrics` says which of our metrics a foreign file means. Raises ConfigError."""
+    documents = read_documents(path)
+    translated = _translate(path, documents, metrics or {})
+    if translated is not None:
+        title, translation = translated
+        return _with_notes(_check(path, _ours(translation, {})), title, translation)
+    if len(documents) > 1:
+        raise ConfigError(f"{path}: holds {len(documents)} documents; a policy is one")
+    document = documents[0]
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: must be a mapping with the keys {', '.join(PolicyFile.model_fields)}")
+    if "kind" in document:
+        raise ConfigError(f"{path}: kind: {short(repr(document['kind']))}: is not read here; "
+                          f"known are {', '.join(KINDS)}")  # fmt: skip
+    policy = document.get("policy")
+    if isinstance(policy, dict) and "file" in policy:
+        return _referring(path, document, policy, metrics or {})
+    return _check(path, document)
+
+
+def _translate(path: Path, documents: list[Any], metrics: MetricNames) -> tuple[str, Translation] | None:
+    try:
+        return translate(documents, metrics)
+    except PlaceError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_words(error, ())}") from error
+
+
+def _referring(path: Path, document: dict[str, Any], policy: dict[str, Any], metrics: MetricNames) -> PolicyFile:
+    """A file of ours whose policy is a foreign file beside it: `policy: {file: hpa.yaml, metrics: {theirs: ours}}`."""
+    unknown = set(policy) - {"file", "metrics"}
+    own = policy.get("metrics", {})
+    if unknown or not isinstance(policy["file"], str) or not isinstance(own, dict):
+        wrong = f"{sorted(unknown)[0]} is not a known key" if unknown else "is not what it should be"
+        raise ConfigError(f"{path}: policy: {wrong}; must be {{file: NAME, metrics: {{theirs: ours}}}}")
+    other = path.parent / policy["file"]
+    translated = _translate(other, read_documents(other), {**own, **metrics})
+    if translated is None:
+        raise ConfigError(f"{path}: policy.file: {other}: is in no foreign format that is read here")
+    title, translation = translated
+    rest = {key: value for key, value in document.items() if key != "policy"}
+    return _with_notes(_check(path, _ours(translation, rest)), title, translation)
+
+
+def _ours(translation: Translation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The translation as a document of ours; what the user's own file says goes before."""
+    bounds = {"min": translation.minimum, "max": translation.maximum}
+    capped = {key: min(value, HIGHEST) for key, value in bounds.items() if value is not None}
+    instances = given.get("instances", {})
+    merged = {**capped, **instances} if isinstance(instances, dict) else instances
+    return {**translation.settings, **given, "instances": merged, "policy": dict(translation.policy)}
+
+
+def _with_notes(settings: PolicyFile, title: str, translation: Translation) -> PolicyFile:
+    most = translation.maximum or 0
+    capped = [f"{most} instances at most: here {HIGHEST}"] if most > HIGHEST else []
+    lines = [f"read from: {title}"] + [f"read as: {each}" for each in (*translation.mapped, *capped)]
+    settings._notes = (*lines, *(f"not used: {each}" for each in translation.unused))
+    return settings
+
+
+def _check(path: Path, document: dict[str, Any]) -> PolicyFile:
+    place: tuple[str, ...] = ()
+    try:
+        checked = PolicyFile.model_validate(document)
+        place = ("policy", checked.policy_name)
+        checked.make_policy()
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_words(error, place)}") from error
+    return checked
+
+
+def _words(error: ValidationError, place: tuple[str, ...]) -> str:
+    """One error in one line: place, value, what is legal. A key that is not known explains best what else is wrong."""
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
+    location = _location((*place, *first["loc"]))
+    message, context = first["msg"], first.get("ctx", {})
+    if first["type"] == "extra_forbidden":
+        return f"{location}: is not a known key{_suggestion(str(first['loc'][-1]), place)}"
+    if first["type"] == "missing":
+        return f"{location}: is missing"
+    if first["type"] in ("model_type", "dict_type"):
+        return f"{location}: {_value(first['input'])}must be a mapping of keys to values"
+    if first["type"] == "value_error":
+        message = str(context["error"])
+        return f"{location}: {_value(first['input'])}{message}" if location else message
+    return f"{location}: {_value(first['input'])}{message[0].lower()}{message[1:]}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, int) and abs(value) > 10**100:
+        return ""  # Python refuses to write out very long numbers
+    return f"{short(repr(value))}: " if isinstance(value, str | int | float | bool | None) else ""
+
+
+def _location(parts: tuple[Any, ...]) -> str:
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return short(text)
+
+
+def _suggestion(key: str, place: tuple[str, ...]) -> str:
+    """The nearest known key. pydantic does not tell which keys the place has, so all of the file's are candidates."""
+    known = {"metric", "above", "below", "for_s", "add", "remove", "when", "then", "cooldown_s"}
+    models: list[Any] = [PolicyFile, Instances, Service, Limit]
+    if place:
+        models.append(POLICIES[place[-1]].Config)
+    for model in models:
+        known |= set(model.model_fields)
+    near = difflib.get_close_matches(key, sorted(known - {key}), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
