@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import logging
+import math
 import os
 import queue
 import signal
@@ -19,7 +20,6 @@ from typing import TextIO
 from controller import network
 from controller.config import PolicyFile
 from controller.containers import Containers, lxc_path
-from controller.fleet import Fleet
 from controller.haproxy import HAProxy, prepare_run_dir
 from controller.journal import FileJournal, NoJournal
 from controller.limits import Limiter
@@ -35,8 +35,8 @@ from controller.window import percentile
 
 log = logging.getLogger("controller")
 
+TELL_S = 1.0  # between two sentences in the log while nothing changes; the journal has every tick's
 TICKS_KEPT = 1000  # whose durations the journal's last line tells
-GATHER_S = 0.05  # about a reload: instances that are healthy within it enter service by one
 HELD_REQUESTS = 4  # of an instance that paces: enough to keep it busy, few enough that the rest can go elsewhere
 INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
 
@@ -63,11 +63,11 @@ class Controller:
         self._cpu = CpuUsage()
         window_s = settings.rate_window_s
         self._sensor = HostSensor(self._balancer, self._requests, self._now, self._cpu_percent, window_s)
-        gather_s = 0.0 if runtime else GATHER_S
-        self._fleet = Fleet(site.service, slots, bounds.min, bounds.standby, bounds.victim, gather_s)
+        self._fleet = settings.make_fleet(site.service, slots)
         limiter = Limiter(settings.make_limits())
         self._loop = Loop(self._fleet, settings.make_policy(), limiter, self._sensor, self._host, journal)
         self._dead: set[str] = set()
+        self._told_s = -math.inf
         self._ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
 
     def run(self) -> None:
@@ -123,9 +123,12 @@ class Controller:
             self._handle_events_until(due_s)
 
     def _tick(self) -> None:
-        started_s = self._now()
+        started_s, wanted = self._now(), self._fleet.wanted
         self._report_deaths()
-        log.info(self._loop.tick(started_s))
+        sentence = self._loop.tick(started_s)
+        if self._fleet.wanted != wanted or started_s >= self._told_s + TELL_S:
+            log.info(sentence)
+            self._told_s = started_s
         self._ticks_ms.append(1000 * (self._now() - started_s))
 
     def _handle_events_until(self, due_s: float) -> None:

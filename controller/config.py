@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from controller.fleet import Victim
+from controller.fleet import GATHER_S, Fleet, Victim
 from controller.limits import Limits
 from controller.policies import POLICIES, Policy
 from controller.policies.base import Strict
@@ -84,6 +84,12 @@ class PolicyFile(Strict):
         kind = POLICIES[self.policy_name]
         made: Policy = kind(kind.Config.model_validate(self.policy[self.policy_name]))
         return made
+
+    def make_fleet(self, service: str, slots: int) -> Fleet:
+        """A fleet of `service` with so many addresses. Where each change costs a reload, instances that are healthy
+        at about the same time share one."""
+        bounds, gather_s = self.instances, GATHER_S if self.apply == "reload" else 0.0
+        return Fleet(service, slots, bounds.min, bounds.standby, bounds.victim, gather_s)
 
     def make_limits(self) -> Limits:
         return Limits(minimum=self.instances.min, maximum=self.instances.max, **self.limits.model_dump())

@@ -23,6 +23,7 @@ BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a
 Victim = Literal["least_loaded", "newest", "oldest"]
 APPLY_RETRY_S = 1.0
 STOP_RETRY_S = 5.0
+GATHER_S = 0.05  # about a reload
 YOUNG_S = 10.0  # an instance that dies so soon after it was ordered counts as a failed boot
 
 
