@@ -32,7 +32,7 @@ class Way:
 
     @property
     def paced(self) -> bool:
-        return self.settings["apply"] == "runtime"
+        return bool(self.settings["apply"] == "runtime")
 
     def load(self) -> EvenLoad:
         return EvenLoad(ENTRY, ENDLESS_RPS, IN_FLIGHT) if self.paced else EvenLoad(ENTRY, EVEN_RPS, CONNECTIONS)
