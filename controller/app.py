@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import os
 import queue
 import signal
@@ -35,6 +36,7 @@ from controller.window import percentile
 
 log = logging.getLogger("controller")
 
+TELL_S = 1.0  # between two sentences in the log while nothing changes; the journal has every tick's
 TICKS_KEPT = 1000  # whose durations the journal's last line tells
 INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
 
@@ -71,6 +73,7 @@ class Controller:
         judge = settings.make_judge(settings.policy_name)
         self._loop = Loop(self._fleet, judge, self._sensor, self._host, journal, shadows)
         self._dead: set[str] = set()
+        self._told_s = -math.inf
         self._ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
 
     def run(self) -> None:
@@ -126,12 +129,15 @@ class Controller:
             self._handle_events_until(due_s)
 
     def _tick(self) -> None:
-        started_s = self._now()
+        started_s, wanted = self._now(), self._fleet.wanted
         self._report_deaths()
-        log.info(self._loop.tick(started_s))
+        sentence = self._loop.tick(started_s)
         if self._explain_ticks and self._loop.latest:
             observation, verdict = self._loop.latest
             log.info(explain(observation, self._settings.policy_name, verdict.wanted, verdict.limited))
+        elif self._fleet.wanted != wanted or started_s >= self._told_s + TELL_S:
+            log.info(sentence)
+            self._told_s = started_s
         self._ticks_ms.append(1000 * (self._now() - started_s))
 
     def _handle_events_until(self, due_s: float) -> None:

@@ -27,6 +27,7 @@ from controller.statistics import Processes, Statistics, parse_processes, parse_
 T = TypeVar("T")
 COMMANDS_AT_ONCE = 100  # HAProxy reads a command line of at most 16 KiB
 PATIENCE_S = 2.0  # for a busy HAProxy's answer, before it is taken for dead
+PRIORITY = ("nice", "-n", "-10")  # requests, and the reloads they wait for, go before boots
 READY_S = 10.0  # the longest that a start, a reload or a stop may take
 
 
@@ -206,7 +207,8 @@ class HAProxy:
         self.stop(grace_s=0)  # a master whose worker is gone would keep the ports
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
-                ["haproxy", "-W", "-S", f"{self._master},mode,600", "-f", self._config, "-p", self._pid_file],
+                [*PRIORITY, "haproxy", "-W", "-S", f"{self._master},mode,600", "-f", self._config,
+                 "-p", self._pid_file],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         child, offset = self._child, self._log.stat().st_size

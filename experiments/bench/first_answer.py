@@ -1,7 +1,10 @@
 """From the decision to the first answer through HAProxy, for each way to get an instance into service.
 
-Ways take turns: short controllers one after the other, each growing by a few instances under an even load. A new server
-waits for its turn among those that are as idle as it is: the more there are and the fewer requests come, the longer.
+Ways take turns: short controllers one after the other, each growing by a few instances.
+
+Where changes are made at run time, instances pace their requests, and there are always more than they may hold, as when
+one scales up: so a new server does not wait for a request. A reload would leave such a queue with the old worker; there
+the load is even, and a new server waits for its turn among those that are as idle as it is.
 """
 
 from dataclasses import dataclass
@@ -12,7 +15,8 @@ from experiments.bench.load import EvenLoad
 from experiments.bench.model import Context, Samples, Series
 from experiments.bench.testbed import ENTRY, Policy, controller, is_accepted
 
-RATE_RPS = 200
+PACED_RPS, IN_FLIGHT, ENDLESS_RPS = 20, 20, 1000  # the fleet may hold 16 requests
+EVEN_RPS, CONNECTIONS = 200, 2
 COOLDOWN_S = 0.8  # longer than a boot, so that each instance has its decision to itself
 ROUNDS, INSTANCES, STANDBY = 6, 3, 2
 FIRST, SERVICE = "decision → first answer", "decision → in service"
@@ -26,11 +30,18 @@ class Way:
     settings: dict[str, Any]
     standby: int = 0
 
+    @property
+    def paced(self) -> bool:
+        return bool(self.settings["apply"] == "runtime")
+
+    def load(self) -> EvenLoad:
+        return EvenLoad(ENTRY, ENDLESS_RPS, IN_FLIGHT) if self.paced else EvenLoad(ENTRY, EVEN_RPS, CONNECTIONS)
+
     def policy(self, growth: int) -> Policy:
         return {
             "instances": {"min": 1, "max": 1 + growth, "standby": self.standby},
             "tick_s": 0.1,
-            "service": {"rate_limit": 1000},
+            "service": {"rate_limit": PACED_RPS, "overload": "queue"} if self.paced else {"rate_limit": 1000},
             "policy": {"rules": [_rule()]},
             **self.settings,
         }
@@ -74,7 +85,7 @@ def _measure(context: Context, way: Way, growth: int, name: str, samples: Sample
             found = scale_ups(testbed.events(), promoted=way.standby > 0)
             return len(found) >= growth and all(each.first_answer_ms is not None for each in found)
 
-        with EvenLoad(ENTRY, RATE_RPS):
+        with way.load():
             testbed.await_(grown, f"{growth} instances in service that answer")
         events = testbed.events()
     if len(growths(events)) != growth:

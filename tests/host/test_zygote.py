@@ -186,6 +186,14 @@ def test_sigterm_lets_the_application_end_in_its_own_way(fast: Containers) -> No
     fast.stop("web-5")
 
 
+@pytest.mark.skipif(not Path("/sys/fs/cgroup/cpu").exists(), reason="control groups of version 2 only")
+def test_zygote_has_the_kernel_move_processes_into_control_groups_at_once(fast: Containers) -> None:
+    assert fast._zygote is not None
+    assert fast._zygote._process is not None
+    assert "favordynmods,name=tidebed" in proc(fast._zygote._process.pid, "mounts")
+    assert "favordynmods" not in Path("/proc/self/mounts").read_text()
+
+
 def test_dead_zygote_costs_one_plain_boot(fast: Containers, caplog: pytest.LogCaptureFixture) -> None:
     os.kill(zygote_pid(fast), signal.SIGKILL)
     with caplog.at_level(logging.WARNING):
