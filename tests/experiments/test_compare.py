@@ -36,8 +36,8 @@ def test_a_run_that_is_what_the_simulator_does_differs_in_nothing(folder: Path) 
 
 
 def test_another_model_shows_in_the_differences(folder: Path) -> None:
-    boot = default().instances.exec.model_copy(update={"application": exactly(4000)})
-    rows = named(compare(folder, changed(default(), instances={"exec": boot}), seed=1))
+    boot = default().instances.zygote.model_copy(update={"application": exactly(4000)})
+    rows = named(compare(folder, changed(default(), instances={"zygote": boot}), seed=1))
     assert rows["not served share"].within is False
     slower = rows["decision to in service ms p50"].difference
     assert slower is not None
