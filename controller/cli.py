@@ -4,15 +4,14 @@ import argparse
 import ipaddress
 import logging
 import math
+import signal
 import sys
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 from controller.config import PolicyFile
 from controller.model import METRICS
 from controller.ports import ControllerError
-from controller.reading import load
+from controller.reading import load, unique
 from controller.site import Site
 
 PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
@@ -35,12 +34,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--check", action="store_true", help="validate the policy file, print the policy in force, exit")
     made.add_argument("--dry-run", action="store_true",
                       help="observe a running testbed and print what would be decided; touch nothing")  # fmt: skip
-    made.add_argument("--shadow", type=Path, action="append", default=[], metavar="FILE",
-                      help="a policy that decides beside the acting one and acts never; repeatable")  # fmt: skip
-    made.add_argument("--time-scale", type=_factor, metavar="N",
-                      help="for the policies seconds pass N times faster: minutes become seconds")  # fmt: skip
-    made.add_argument("--metric", type=_pair, action="append", default=[], metavar="THEIRS=OURS",
-                      help="which metric of the testbed one of a foreign policy file means; repeatable")  # fmt: skip
+    add_policy_options(made)
     made.add_argument("--explain", action="store_true",
                       help="log for each tick all that was seen, considered, limited and decided")  # fmt: skip
     made.add_argument("--journal", type=Path, metavar="FILE", help="append one JSON line a tick and one an event")
@@ -54,6 +48,16 @@ def parser() -> argparse.ArgumentParser:
                       help="object directory that all instances share (default %(default)s)")  # fmt: skip
     made.add_argument("--quiet", action="store_true", help="log warnings and errors only, not each tick")
     return made
+
+
+def add_policy_options(made: argparse.ArgumentParser) -> None:
+    """What is said of the policies beside their files."""
+    made.add_argument("--shadow", type=Path, action="append", default=[], metavar="FILE",
+                      help="a policy that decides beside the acting one and acts never; repeatable")  # fmt: skip
+    made.add_argument("--time-scale", type=_factor, metavar="N",
+                      help="for the policies seconds pass N times faster: minutes become seconds")  # fmt: skip
+    made.add_argument("--metric", type=_pair, action="append", default=[], metavar="THEIRS=OURS",
+                      help="which metric of the testbed one of a foreign policy file means; repeatable")  # fmt: skip
 
 
 def _address(text: str) -> str:
@@ -141,6 +145,7 @@ def _check_together(site: Site, settings: PolicyFile) -> None:
 
 def _run(options: argparse.Namespace, site: Site, settings: PolicyFile, shadows: list[tuple[Path, PolicyFile]]) -> int:
     if options.check:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads may stop early
         print("\n\n".join(in_force(path, each) for path, each in [(options.policy, settings), *shadows]))
         return 0
     # Imported late: checking a policy needs neither root nor liblxc.
@@ -157,16 +162,6 @@ def _run(options: argparse.Namespace, site: Site, settings: PolicyFile, shadows:
     judges = [each.make_judge(name) for name, (_, each) in zip(names, shadows, strict=True)]
     Controller(site, settings, open_journal(options.journal), judges, options.explain).run()
     return 0
-
-
-def unique(names: Iterable[str]) -> list[str]:
-    """The names, numbered where one comes again."""
-    taken: Counter[str] = Counter()
-    found = []
-    for name in names:
-        taken[name] += 1
-        found.append(name if taken[name] == 1 else f"{name}-{taken[name]}")
-    return found
 
 
 def in_force(path: Path, settings: PolicyFile) -> str:

@@ -4,7 +4,8 @@ Every error is one line: file, place, value, and what is legal.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from controller.foreign import MetricNames, PlaceError, Translation
 from controller.foreign.formats import KINDS, translate
 from controller.policies import POLICIES
 
-__all__ = ["ConfigError", "load"]
+__all__ = ["ConfigError", "load", "unique"]
 
 
 def load(path: Path, metrics: MetricNames | None = None) -> PolicyFile:
@@ -38,6 +39,16 @@ def load(path: Path, metrics: MetricNames | None = None) -> PolicyFile:
     if isinstance(policy, dict) and "file" in policy:
         return _referring(path, document, policy, metrics or {})
     return _check(path, document)
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """The names, numbered where one comes again."""
+    taken: Counter[str] = Counter()
+    found = []
+    for name in names:
+        taken[name] += 1
+        found.append(name if taken[name] == 1 else f"{name}-{taken[name]}")
+    return found
 
 
 def _translate(path: Path, documents: list[Any], metrics: MetricNames) -> tuple[str, Translation] | None:

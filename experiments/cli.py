@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from controller.cli import add_policy_options
 from experiments.machine import ROOT
 from experiments.runner import Run, RunError, say
 from experiments.scenario import Scenario, ScenarioError, load_scenario, names
@@ -36,6 +37,7 @@ def _add_scenario(command: argparse.ArgumentParser, optional: bool = False) -> N
     command.add_argument(
         "--duration", type=float, dest="duration_s", metavar="S", help="instead of the scenario's duration"
     )
+    add_policy_options(command)
     _add_results(command)
 
 
@@ -119,7 +121,15 @@ def _scenario(options: argparse.Namespace) -> Scenario:
         if not Path(options.policy).is_file():
             raise ScenarioError(f"--policy {options.policy}: there is no such file")
         scenario = scenario.model_copy(update={"policy": options.policy})
-    return scenario
+    for path in options.shadow:
+        if not Path(path).is_file():
+            raise ScenarioError(f"--shadow {path}: there is no such file")
+    told = {
+        "shadows": tuple(map(str, options.shadow)),
+        "metrics": dict(options.metric),
+        "time_scale": options.time_scale,
+    }
+    return scenario.model_copy(update={key: value for key, value in told.items() if value})
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 results/<run-id>/
   run.json        what was run: scenario, load, machine, versions, status
-  policy.yaml     the policy as it was
+  policy.yaml     the policy as it was; given-* is the file that it was read from, in production's format
   journal.jsonl   the controller's journal: one line a tick and one an event
   requests.csv    every request: due, sent and done on the journal's time axis, outcome
   samples.csv     the journal's ticks as a table
@@ -25,12 +25,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import requests
+import yaml
 
 from controller.ports import ControllerError
 from controller.preflight import check_root
-from controller.reading import load
 from controller.site import Site
 from experiments import summary
+from experiments.deciding import PolicyError, arguments_of, settings_of, shadows_of
 from experiments.machine import ROOT, machine, versions
 from experiments.scenario import Scenario
 from loadgen.ledger import Record
@@ -76,7 +77,7 @@ class Evidence:
             self.folder.mkdir(parents=True)
         except OSError as error:
             raise RunError(f"--results {self.results}: {error.strerror}") from error
-        shutil.copyfile(ROOT / self.scenario.policy, self.policy)
+        self._keep_policy(ROOT / self.scenario.policy)
         status = "failed"
         try:
             self._write_run("running")
@@ -87,6 +88,17 @@ class Evidence:
             raise
         finally:
             self._write_run(status)
+
+    def _keep_policy(self, given: Path) -> None:
+        """The policy in our own words, so that a run can be read without knowing its format, and a foreign file beside
+        it."""
+        settings = settings_of(self.scenario, self.scenario.policy)
+        if not settings.notes and self.scenario.time_scale is None:
+            shutil.copyfile(given, self.policy)
+            return
+        shutil.copyfile(given, self.folder / f"given-{given.name}")
+        notes = "".join(f"# {note}\n" for note in settings.notes)
+        self.policy.write_text(notes + yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
 
     def collect(self, records: Sequence[Record]) -> dict[str, Any]:
         """Write what follows from the journal and these requests; returns the key figures."""
@@ -107,7 +119,8 @@ class Evidence:
             "started": self.started.isoformat(timespec="seconds"), "duration_s": scenario.load.duration_s,
             "settle_s": scenario.settle_s,
             "shape": {"kind": scenario.load.shape, **scenario.load.model_dump(exclude={"shape"})},
-            "policy_file": scenario.policy, "machine": machine(), "versions": versions(), **self.facts,
+            "policy_file": scenario.policy, "shadow_files": scenario.shadows, "time_scale": scenario.time_scale or 1,
+            "machine": machine(), "versions": versions(), **self.facts,
         })  # fmt: skip
 
 
@@ -130,15 +143,16 @@ class Run(Evidence):
 
         try:
             check_root()
-            load(ROOT / self.scenario.policy)
-        except ControllerError as error:
+            settings_of(self.scenario, self.scenario.policy)
+            shadows_of(self.scenario)
+        except (ControllerError, PolicyError) as error:
             raise RunError(str(error)) from error
         if (pid := controller_pid(Site())) is not None:
             raise RunError(f"another controller runs on this host (pid {pid}); stop it first")
 
     def _drive(self) -> None:
         controller = [PYTHON, "-m", "controller", "--policy", str(self.policy), "--journal", str(self.journal),
-                      "--entry", self.entry]  # fmt: skip
+                      "--entry", self.entry, *arguments_of(self.scenario)]  # fmt: skip
         with self._process(controller, "controller") as up:
             self._await_ready(up)
             say(f"{self.run_id}: the controller is up, the load begins ({self.scenario.load.duration_s:g} s)")

@@ -79,13 +79,17 @@ SHAPES: dict[str, type[RampLoad] | type[StepLoad]] = {"ramp": RampLoad, "step": 
 
 
 class Scenario(BaseModel):
-    """One scenario; `policy` is a path from the project's root."""
+    """One scenario; `policy` and `shadows` are paths from the project's root. `metrics` says what those of foreign
+    files mean, `time_scale` how much faster time passes for the policies (None: as their files say)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     title: str = Field(min_length=1)
     hypothesis: str = Field(min_length=1)
     policy: str
+    shadows: tuple[str, ...] = ()
+    metrics: dict[str, str] = {}
+    time_scale: float | None = Field(default=None, ge=0.01, le=1000)
     load: Load
     settle_s: float = Field(default=5, ge=0, le=600)
 

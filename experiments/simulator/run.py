@@ -8,7 +8,8 @@ from controller.config import PolicyFile
 from controller.journal import FileJournal
 from controller.ports import ControllerError
 from controller.reading import load
-from experiments.machine import ROOT, machine
+from experiments import deciding
+from experiments.machine import machine
 from experiments.runner import Evidence, RunError
 from experiments.scenario import Scenario
 from experiments.simulator.engine import Simulation
@@ -29,7 +30,10 @@ def simulate(
     name: str, scenario: Scenario, results: Path, parameters: Parameters, seed: int
 ) -> tuple[Path, dict[str, Any]]:
     """Simulate a scenario; the run's folder and its key figures. Raises RunError."""
-    settings = settings_of(ROOT / scenario.policy)
+    try:
+        settings, shadows = deciding.settings_of(scenario, scenario.policy), deciding.shadows_of(scenario)
+    except deciding.PolicyError as error:
+        raise RunError(str(error)) from error
     facts = {
         "machine": parameters.machine or machine(),
         "simulation": {"seed": seed, "parameters": parameters.provenance},
@@ -38,7 +42,9 @@ def simulate(
     with evidence.recorded():
         journal = FileJournal(evidence.journal)
         started = evidence.started.isoformat(timespec="milliseconds")
-        records = Simulation(settings, scenario.load, parameters, seed, journal, started).run(scenario.settle_s)
+        records = Simulation(settings, scenario.load, parameters, seed, journal, started, shadows).run(
+            scenario.settle_s
+        )
         journal.close()
         return evidence.folder, evidence.collect(records)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.reading import load
 from experiments.cli import main
 
 SHORT = ("--peak", "30", "--duration", "25")
@@ -72,3 +73,37 @@ def test_what_cannot_be_done_is_one_line(
     assert printed.out == ""
     assert printed.err.startswith(f"experiments: {line}")
     assert printed.err.count("\n") == 1
+
+
+def test_foreign_policy_its_time_and_its_shadows_are_kept_with_the_run(tmp_path: Path) -> None:
+    examples = Path("tests/controller/foreign/examples")
+    options = ["--policy", str(examples / "hpa_php_apache.yaml"), "--time-scale", "10", "--shadow", "rules.yaml"]
+    options += ["--shadow", str(examples / "aws_target_cpu.json")]
+    assert main(["simulate", "ramp", *SHORT, *options, "--results", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    assert (folder / "given-hpa_php_apache.yaml").read_text() == (examples / "hpa_php_apache.yaml").read_text()
+    kept = load(folder / "policy.yaml")
+    assert (kept.policy_name, kept.time_scale) == ("hpa", 10)
+    told = json.loads((folder / "run.json").read_text())
+    assert (len(told["shadow_files"]), told["time_scale"]) == (2, 10)
+    events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    last = [event for event in events if event["event"] == "tick"][-1]
+    assert last["sentence"].startswith("[time x10] ")
+    assert set(last["shadows"]) == {"rules", "aws_target_cpu"}
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--shadow", "none.yaml"], "--shadow none.yaml: there is no such file"),
+        (["--shadow", "LICENSE"], "LICENSE: "),
+        (["--policy", "LICENSE"], "LICENSE: "),
+    ],
+)
+def test_policy_that_cannot_be_used_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], complaint: str
+) -> None:
+    assert main(["simulate", "ramp", *SHORT, *options, "--results", str(tmp_path)]) != 0
+    (line,) = lines(capsys.readouterr().err)
+    assert complaint in line
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,38 @@
+"""Who decides in a run: the acting policy, its shadows, and what the scenario says of them all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from controller.config import PolicyFile
+from controller.judge import Judge
+from controller.ports import ControllerError
+from controller.reading import load, unique
+from experiments.machine import ROOT
+from experiments.scenario import Scenario
+
+
+class PolicyError(Exception):
+    """A policy file cannot be used; the message is one line."""
+
+
+def settings_of(scenario: Scenario, path: str) -> PolicyFile:
+    """A policy file of the scenario with its metrics and its time. Raises PolicyError."""
+    try:
+        settings = load(ROOT / path, scenario.metrics)
+    except ControllerError as error:
+        raise PolicyError(str(error)) from error
+    return settings if scenario.time_scale is None else settings.with_time_scale(scenario.time_scale)
+
+
+def shadows_of(scenario: Scenario) -> list[Judge]:
+    """The judges that decide beside. Raises PolicyError."""
+    names = unique(Path(path).stem for path in scenario.shadows)
+    return [settings_of(scenario, path).make_judge(name) for name, path in zip(names, scenario.shadows, strict=True)]
+
+
+def arguments_of(scenario: Scenario) -> Sequence[str]:
+    """What the controller is told beside its policy, which has its time already."""
+    shadows = [part for path in scenario.shadows for part in ("--shadow", str(ROOT / path))]
+    metrics = [part for theirs, ours in scenario.metrics.items() for part in ("--metric", f"{theirs}={ours}")]
+    scale = [] if scenario.time_scale is None else ["--time-scale", str(scenario.time_scale)]
+    return [*shadows, *metrics, *scale]
