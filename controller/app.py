@@ -134,7 +134,9 @@ class Controller:
         sentence = self._loop.tick(started_s)
         if self._explain_ticks and self._loop.latest:
             observation, verdict = self._loop.latest
-            log.info(explain(observation, self._settings.policy_name, verdict.wanted, verdict.limited))
+            log.info(
+                self._loop.time_mark + explain(observation, self._settings.policy_name, verdict.wanted, verdict.limited)
+            )
         elif self._fleet.wanted != wanted or started_s >= self._told_s + TELL_S:
             log.info(sentence)
             self._told_s = started_s

@@ -116,6 +116,8 @@ def main(arguments: list[str] | None = None) -> int:
         settings = _settings(options, options.policy)
         shadows = [(path, _settings(options, path)) for path in options.shadow]
         _check_together(site, settings)
+        if options.dry_run and (options.shadow or options.explain or options.journal):
+            raise ControllerError("--dry-run goes without --shadow, --explain and --journal")
     except ControllerError as error:
         print(f"controller: {error}", file=sys.stderr)
         return 2
@@ -159,7 +161,7 @@ def _run(options: argparse.Namespace, site: Site, settings: PolicyFile, shadows:
         dry_run(site, settings)
         return 0
     names = unique(path.stem for path, _ in shadows)
-    judges = [each.make_judge(name) for name, (_, each) in zip(names, shadows, strict=True)]
+    judges = [each.make_judge(name, acts=False) for name, (_, each) in zip(names, shadows, strict=True)]
     Controller(site, settings, open_journal(options.journal), judges, options.explain).run()
     return 0
 

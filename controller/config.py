@@ -1,5 +1,6 @@
 """The policy file's keys, checked, and turned into the values that the loop needs."""
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
@@ -81,9 +82,12 @@ class PolicyFile(Strict):
         made: Policy = kind(kind.Config.model_validate(options))
         return made
 
-    def make_judge(self, name: str) -> Judge:
-        """The policy with its limits and its time. Raises ValidationError."""
-        return Judge(name, self.make_policy(), Limiter(self.make_limits()), self.time_scale)
+    def make_judge(self, name: str, acts: bool = True) -> Judge:
+        """The policy with its limits and its time. One that does not act has no cooldown, for nothing follows from what
+        it says. Raises ValidationError."""
+        limits = self.make_limits()
+        limiter = Limiter(limits if acts else replace(limits, cooldown_down_s=0))
+        return Judge(name, self.make_policy(), limiter, self.time_scale)
 
     def make_limits(self) -> Limits:
         return Limits(minimum=self.instances.min, maximum=self.instances.max, **self.limits.model_dump())

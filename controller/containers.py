@@ -139,6 +139,12 @@ class Containers:
         if done.returncode:
             raise BootError(f"lxc-copy: {last_line(log) or done.stderr.strip() or f'exit {done.returncode}'}")
 
+    def adopt(self, name: str, slot: int) -> None:
+        """Take over an instance of an earlier controller, which may have been booting it for its pool. Raises
+        BootError, OSError."""
+        self.await_health(name, slot)
+        set_full_cpu(self._pidfds[name][0])
+
     def await_health(self, name: str, slot: int) -> tuple[float, float]:
         """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
         if name not in self._pidfds:

@@ -28,7 +28,8 @@ def read_documents(path: Path) -> list[Any]:
             return [parse(text)]
         except ValueError as error:
             raise ConfigError(f"{path}: {error}") from error
-    if path.suffix == ".json" or text.lstrip().startswith(("{\n", "[\n", '{"', "[{")):
+    yaml_s = path.suffix in (".yaml", ".yml")
+    if path.suffix == ".json" or (not yaml_s and text.lstrip().startswith(("{\n", "[\n", '{"', "[{"))):
         return [_json(path, text)]
     return [document for document in _yaml(path, text) if document is not None] or [None]
 
@@ -40,6 +41,8 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    except ValueError as error:
+        raise ConfigError(f"{short(repr(str(path)))}: {error}") from error
     if len(text) > LARGEST_FILE:
         raise ConfigError(f"{path}: {len(text)} characters are too many for a policy; at most {LARGEST_FILE} are read")
     return text

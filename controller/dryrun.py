@@ -7,7 +7,7 @@ import time
 
 from controller.config import PolicyFile
 from controller.haproxy import HAProxy
-from controller.loop import describe
+from controller.loop import describe, time_mark
 from controller.model import Counts, Observation
 from controller.ports import ControllerError
 from controller.site import Site
@@ -32,7 +32,7 @@ def dry_run(site: Site, settings: PolicyFile) -> None:
     judge, offered = settings.make_judge(settings.policy_name), Counter(settings.rate_window_s)
     while not stop.is_set():
         observation = _observe(balancer, offered)
-        log.info("would %s", describe(observation, judge.decide(observation).limited))
+        log.info("would %s%s", time_mark(judge), describe(observation, judge.decide(observation).limited))
         stop.wait(settings.tick_s)
 
 

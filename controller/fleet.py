@@ -22,6 +22,7 @@ from controller.model import Counts, Instance, Phase
 BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
 Victim = Literal["least_loaded", "newest", "oldest"]
 APPLY_RETRY_S = 1.0
+SPARE_RETRY_S = 10.0  # after a boot for the pool that failed; what is wanted does not wait for it
 STOP_RETRY_S = 5.0
 GATHER_S = 0.05  # about a reload
 YOUNG_S = 10.0  # an instance that dies so soon after it was ordered counts as a failed boot
@@ -56,6 +57,7 @@ class Fleet:
         self._failures = 0
         self._failed_s = -math.inf
         self._retry_s = 0.0
+        self._spare_from_s = -math.inf
 
     def counts(self) -> Counts:
         phases = [instance.phase for instance in self.instances.values()]
@@ -116,7 +118,7 @@ class Fleet:
         if lacking > 0:
             return [self._order(now_s, spare=False) for _ in range(lacking) if self._free_slot()]
         calm = not self.within(Phase.BOOTING) and len(self.within(Phase.IN_SERVICE)) >= self.wanted
-        refill = calm and len(alive) < self.wanted + self.standby and self._free_slot()
+        refill = calm and now_s >= self._spare_from_s and len(alive) < self.wanted + self.standby and self._free_slot()
         return [self._order(now_s, spare=True)] if refill else []
 
     def _order(self, now_s: float, spare: bool) -> Clone:
@@ -174,8 +176,9 @@ class Fleet:
         if not self._gather_s or self._applying or self._apply_from_s is not None:
             return None
         lacking = self.wanted - len(self.within(Phase.IN_SERVICE))
-        ready = [i for i in self.within(Phase.STANDBY) if not i.frozen]
-        if not 0 < len(ready) < lacking or not self.within(Phase.BOOTING):
+        healthy = self.within(Phase.STANDBY)
+        ready = [i for i in healthy if not i.frozen]
+        if not ready or len(healthy) >= lacking or all(i.spare for i in self.within(Phase.BOOTING)):
             return None
         return min(instance.since_s for instance in ready) + self._gather_s
 
@@ -232,7 +235,9 @@ class Fleet:
             return False
         booting = self._is(name, Phase.BOOTING)
         self._enter(name, Phase.FAILED, now_s)
-        if booting or now_s - self.instances[name].ordered_s < YOUNG_S:
+        if booting and self.instances[name].spare:
+            self._spare_from_s = now_s + SPARE_RETRY_S
+        elif booting or now_s - self.instances[name].ordered_s < YOUNG_S:
             self._back_off(now_s, spared=0 if booting else 1)
         return True
 

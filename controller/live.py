@@ -46,6 +46,7 @@ class Host:
         self._closing = closing
         self._drain_orders: dict[str, object] = {}  # the newest order to drain each instance; older ones are void
         self._boots = ThreadPoolExecutor(PARALLEL_BOOTS, "boot")
+        self._spares = ThreadPoolExecutor(1, "spare")
         self._balancing = ThreadPoolExecutor(1, "balancer")
         self._drains = ThreadPoolExecutor(16, "drain")
         self._stops = ThreadPoolExecutor(4, "stop")
@@ -54,7 +55,8 @@ class Host:
         for action in actions:
             match action:
                 case Clone(name, slot, spare):
-                    self._boots.submit(self._report, partial(self._boot, name, slot, spare), partial(Failed, name))
+                    pool = self._spares if spare else self._boots  # slow ones must not keep others waiting
+                    pool.submit(self._report, partial(self._boot, name, slot, spare), partial(Failed, name))
                 case Apply():
                     self._balancing.submit(self._report, partial(self._apply, action), ApplyFailed)
                 case Drain(name):
@@ -76,7 +78,7 @@ class Host:
     def close(self) -> None:
         """Begin nothing more, end the waits, and see what has begun to its end."""
         self._closing.set()
-        for pool in (self._boots, self._balancing, self._drains, self._stops):
+        for pool in (self._boots, self._spares, self._balancing, self._drains, self._stops):
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _report(self, job: Callable[[], Event | None], failure: Callable[[str], Event]) -> None:
@@ -95,7 +97,7 @@ class Host:
         return Booted(name, self._containers.boot(name, slot, spare))
 
     def _check(self, name: str, slot: int) -> Event:
-        self._containers.await_health(name, slot)
+        self._containers.adopt(name, slot)
         return Booted(name)
 
     def _return(self, name: str) -> None:

@@ -60,7 +60,7 @@ class Loop:
         verdict = self._judge.decide(observation)
         decision, self.latest = verdict.limited, (observation, verdict)
         shadows = self._shadows.decide(observation)
-        sentence = _scale(self._judge) + describe(observation, decision, shadows)
+        sentence = self.time_mark + describe(observation, decision, shadows)
         if decision.wanted != self.fleet.wanted:
             was, self.fleet.wanted = self.fleet.wanted, decision.wanted
             self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
@@ -71,6 +71,11 @@ class Loop:
         self._journal.write(now_s, "tick", **fields, sentence=sentence)
         self._act(now_s)
         return sentence
+
+    @property
+    def time_mark(self) -> str:
+        """Before words whose seconds are the policy's own."""
+        return time_mark(self._judge)
 
     @property
     def wake_s(self) -> float | None:
@@ -160,7 +165,7 @@ def _breakdown(standby: Instance, now_s: float) -> dict[str, float]:
     return parts | {name: round(value, 1) for name, value in rounded.items()}
 
 
-def _scale(judge: Judge) -> str:
+def time_mark(judge: Judge) -> str:
     """Seconds in what a judge says are its own."""
     return "" if judge.time_scale == 1 else f"[time x{judge.time_scale:g}] "
 

@@ -4,8 +4,8 @@ Every error is one line: file, place, value, and what is legal.
 """
 
 import difflib
-from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,10 @@ def load(path: Path, metrics: MetricNames | None = None) -> PolicyFile:
 
 def unique(names: Iterable[str]) -> list[str]:
     """The names, numbered where one comes again."""
-    taken: Counter[str] = Counter()
-    found = []
+    found: list[str] = []
     for name in names:
-        taken[name] += 1
-        found.append(name if taken[name] == 1 else f"{name}-{taken[name]}")
+        numbered = (f"{name}-{number}" for number in count(2))
+        found.append(name if name not in found else next(each for each in numbered if each not in found))
     return found
 
 

@@ -39,11 +39,18 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._arrived: dict[int, int] = {}  # by worker
+        self._current = 0
+        self._base: dict[int, int] = {}  # what the log told of an earlier worker with the same pid
         self._folded = 0  # of workers that are long gone
 
     def total(self, worker_pid: int, arrived: int, finished: Mapping[int, int]) -> int:
         """Take in the current worker's total and what the log tells of each worker; never falls."""
-        for pid, count in (*finished.items(), (worker_pid, arrived)):
+        if worker_pid != self._current and worker_pid in self._arrived:
+            self._folded += self._arrived.pop(worker_pid)
+            self._base[worker_pid] = finished.get(worker_pid, 0)
+        self._current = worker_pid
+        ended = [(pid, count - self._base.get(pid, 0)) for pid, count in finished.items()]
+        for pid, count in (*ended, (worker_pid, arrived)):
             self._arrived[pid] = max(count, self._arrived.get(pid, 0))
         while len(self._arrived) > ARRIVALS_KEPT:
             self._folded += self._arrived.pop(next(iter(self._arrived)))

@@ -85,7 +85,6 @@ class Zygote:
             self._failures += 1
             raise
         except OSError as error:
-            self._failures += 1
             self._replace(control)
             raise ZygoteError(f"zygote: {error}") from error
         self._failures = 0
@@ -100,6 +99,7 @@ class Zygote:
         """Begin to start another zygote in place of the one with this socket, unless that was done meanwhile."""
         with self._lock, contextlib.suppress(ZygoteError):
             if self._control is broken:
+                self._failures += 1  # of this zygote, however many boots it fails
                 self._stop()
                 self._start_current()
 

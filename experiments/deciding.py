@@ -27,7 +27,10 @@ def settings_of(scenario: Scenario, path: str) -> PolicyFile:
 def shadows_of(scenario: Scenario) -> list[Judge]:
     """The judges that decide beside. Raises PolicyError."""
     names = unique(Path(path).stem for path in scenario.shadows)
-    return [settings_of(scenario, path).make_judge(name) for name, path in zip(names, scenario.shadows, strict=True)]
+    return [
+        settings_of(scenario, path).make_judge(name, acts=False)
+        for name, path in zip(names, scenario.shadows, strict=True)
+    ]
 
 
 def arguments_of(scenario: Scenario) -> Sequence[str]:

@@ -25,7 +25,12 @@ def translate(documents: list[Any], names: MetricNames) -> tuple[str, Translatio
 
     Of several documents, as in a Kubernetes manifest, one may be about scaling.
     """
-    found = [(number, reader) for number, each in enumerate(documents) if (reader := _reader(each)) is not None]
+    several = len(documents) > 1
+    found = [
+        (number, reader)
+        for number, each in enumerate(documents)
+        if not (several and _is_plain_kubernetes(each)) and (reader := _reader(each)) is not None
+    ]
     if len(found) > 1:
         raise PlaceError("", f"holds {len(found)} scaling policies; name one in a file of its own")
     if not found:
@@ -57,6 +62,16 @@ def _reader(document: Any) -> tuple[str, Reader] | None:
     if {"job", "scaling", "group"} & set(document) or _is_nomad_policy(document.get("policy")):
         return "Nomad scaling policy", _read_nomad
     return None
+
+
+def _is_plain_kubernetes(document: Any) -> bool:
+    """A Service or a ConfigMap that is not Knative's, beside what scales."""
+    if not isinstance(document, Mapping) or document.get("kind") not in ("Service", "ConfigMap"):
+        return False
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    knative = str(document.get("apiVersion", "")).startswith("serving.knative.dev/")
+    return not knative and name != "config-autoscaler"
 
 
 def _is_nomad_policy(policy: Any) -> bool:

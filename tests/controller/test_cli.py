@@ -154,3 +154,33 @@ def test_options_that_cannot_work_are_refused(arguments: list[str]) -> None:
     except SystemExit as ended:
         status = int(ended.code or 0)
     assert status == 2
+
+
+@pytest.mark.parametrize("option", ["--explain", "--shadow=rules.yaml", "--journal=/nonexistent/journal"])
+def test_dry_run_goes_alone(option: str) -> None:
+    done = command("--policy", "rules.yaml", "--dry-run", option)
+    assert (done.returncode, done.stderr) == (
+        2, "controller: --dry-run goes without --shadow, --explain and --journal\n",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("option", "complaint"),
+    [
+        ("--metric=requests=rps", "'requests=rps': must be THEIRS=OURS, with OURS one of rate_per_instance"),
+        ("--time-scale=0", "'0': must be a number from 0.01 to 1000"),
+        ("--time-scale=fast", "'fast': must be a number from 0.01 to 1000"),
+    ],
+)
+def test_wrong_option_of_the_policies_names_what_is_legal(option: str, complaint: str) -> None:
+    done = command("--policy", "rules.yaml", "--check", option)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+
+
+def test_check_tells_the_shadows_and_the_time_too() -> None:
+    done = command(
+        "--policy", "rules.yaml", "--check", "--time-scale", "10", "--shadow", "experiments/policies/lossless.yaml"
+    )
+    assert done.stdout.count("the policy is valid") == 2
+    assert done.stdout.count("time passes 10 times faster") == 2

@@ -1,5 +1,7 @@
 """The pool of frozen instances, the return of draining ones, and who has to go."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.actions import Apply, Clone, Drain, Freeze, Return
@@ -113,3 +115,33 @@ def test_victim_is_the_one_that_the_policy_file_names(victim: Victim, first: str
     made.wanted = 2
     assert made.plan(5)[0] == Drain(first)
     assert made.instances[first].phase is Phase.DRAINING
+
+
+def test_boot_for_the_pool_that_fails_delays_the_pool_only() -> None:
+    made = serving(1)
+    made.standby = 1
+    assert made.plan(1) == [Clone("web-2", 2, spare=True)]
+    assert made.failed("web-2", 2)
+    made.plan(2)
+    made.stopped("web-2")
+    assert made.plan(3) == []
+    made.wanted = 3
+    assert [type(action) for action in made.plan(3)] == [Clone, Clone]
+    made.wanted = 1
+    later = serving(1)
+    later.standby = 1
+    later.plan(1)
+    later.failed("web-2", 2)
+    later.plan(2)
+    later.stopped("web-2")
+    assert later.plan(12) == [Clone("web-3", 3, spare=True)]
+
+
+def test_nobody_waits_for_a_boot_that_is_for_the_pool() -> None:
+    made = Fleet("web", 20, 1, standby=1, gather_s=0.05)
+    settle(made)
+    made.instances["web-2"] = replace(made.instances["web-2"], frozen=True)
+    made.standby = 2
+    assert made.plan(1) == [Clone("web-3", 3, spare=True)]
+    made.wanted = 2
+    assert made.wake_s() is None

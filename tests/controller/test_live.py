@@ -45,7 +45,7 @@ class Played:
     def stop(self, *_: Any) -> None:
         self.refuse()
 
-    def await_health(self, *_: Any) -> None:
+    def adopt(self, *_: Any) -> None:
         self.refuse()
 
     def refuse(self) -> dict[str, float]:

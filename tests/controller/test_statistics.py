@@ -175,3 +175,10 @@ def test_arrivals_over_any_number_of_workers_are_all_their_requests(workers: lis
         if len(finished) > WORKERS_KEPT:
             del finished[min(finished)]
     assert made.total(len(workers), 0, finished) == sum(before + after for before, after in workers)
+
+
+def test_worker_with_the_pid_of_one_that_is_gone_is_another_worker() -> None:
+    made = Arrivals()
+    totals = [made.total(100, 50_000, {}), made.total(101, 10, {100: 50_000}), made.total(100, 2_000, {100: 50_000})]
+    assert totals == [50_000, 50_010, 52_010]
+    assert made.total(100, 2_000, {100: 52_030}) == 52_040

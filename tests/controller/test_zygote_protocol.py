@@ -258,6 +258,14 @@ def test_host_where_every_fork_fails_is_given_up(made: Zygote) -> None:
     assert not Path(f"/proc/{last}").exists()
 
 
+def test_zygote_that_dies_under_many_boots_failed_once(made: Zygote) -> None:
+    made.await_ready()
+    control = made._control
+    for _ in range(zygote.TRIES):
+        made._replace(control)
+    made.await_ready()
+
+
 def test_close_ends_the_zygote_and_can_be_repeated(made: Zygote) -> None:
     made.close()
     made.start()

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from controller.foreign.formats import translate
-from controller.reading import ConfigError, load
+from controller.reading import ConfigError, load, unique
 
 EXAMPLES = Path(__file__).parent / "examples"
 POLICY = {"hpa": "hpa", "keda": "keda", "knative": "kpa", "azure": "azure", "nomad": "nomad"}
@@ -135,3 +135,29 @@ def test_maximum_beyond_what_a_host_can_have_is_cut_and_told(tmp_path: Path) -> 
 def test_file_of_ours_is_in_no_foreign_format() -> None:
     assert translate([{"policy": {"rules": []}}], {}) is None
     assert translate([None], {}) is None
+
+
+@pytest.mark.parametrize("other", ["Service", "ConfigMap"])
+def test_plain_object_of_kubernetes_beside_what_scales_is_none_of_knative_s(tmp_path: Path, other: str) -> None:
+    file = tmp_path / "all.yaml"
+    plain = f"apiVersion: v1\nkind: {other}\nmetadata: {{name: app}}\n---\n"
+    file.write_text(plain + (EXAMPLES / "hpa_php_apache.yaml").read_text())
+    assert load(file).policy_name == "hpa"
+
+
+def test_yaml_in_flow_style_is_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("{\n  boot: zygote, policy: {target: {rate_per_instance: 7}}\n}")
+    assert load(file).boot == "zygote"
+
+
+def test_name_of_a_file_that_can_be_none_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text('policy: {file: "a\\0b"}')
+    with pytest.raises(ConfigError, match="null") as caught:
+        load(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_names_of_shadows_are_told_apart() -> None:
+    assert unique(["a", "a", "a-2", "b"]) == ["a", "a-2", "a-2-2", "b"]
