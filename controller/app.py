@@ -25,7 +25,7 @@ from controller.journal import FileJournal, NoJournal
 from controller.judge import Judge
 from controller.live import Host
 from controller.lock import only_one
-from controller.loop import Loop
+from controller.loop import TELL_S, Loop
 from controller.ports import ControllerError, Failed, FirstAnswer
 from controller.preflight import check
 from controller.requestlog import RequestLog
@@ -36,7 +36,6 @@ from controller.window import percentile
 
 log = logging.getLogger("controller")
 
-TELL_S = 1.0  # between two sentences in the log while nothing changes; the journal has every tick's
 TICKS_KEPT = 1000  # whose durations the journal's last line tells
 INSTANCE_UID = 65534  # nobody, as in rootfs/instance.conf
 

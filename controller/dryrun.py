@@ -1,13 +1,14 @@
 """`--dry-run`: observe a running testbed, decide, print; touch nothing."""
 
 import logging
+import math
 import signal
 import threading
 import time
 
 from controller.config import PolicyFile
 from controller.haproxy import HAProxy
-from controller.loop import describe, time_mark
+from controller.loop import TELL_S, describe, time_mark
 from controller.model import Counts, Observation
 from controller.ports import ControllerError
 from controller.site import Site
@@ -30,9 +31,13 @@ def dry_run(site: Site, settings: PolicyFile) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     judge, offered = settings.make_judge(settings.policy_name), Counter(settings.rate_window_s)
+    wanted, told_s = None, -math.inf
     while not stop.is_set():
         observation = _observe(balancer, offered)
-        log.info("would %s%s", time_mark(judge), describe(observation, judge.decide(observation).limited))
+        decision = judge.decide(observation).limited
+        if decision.wanted != wanted or observation.t_s >= told_s + TELL_S:
+            log.info("would %s%s", time_mark(judge), describe(observation, decision))
+            wanted, told_s = decision.wanted, observation.t_s
         stop.wait(settings.tick_s)
 
 

@@ -31,6 +31,8 @@ from controller.shadows import Shadows
 
 log = logging.getLogger("controller")
 
+TELL_S = 1.0  # between two sentences in the log while nothing changes; the journal has every tick's
+
 
 class Loop:
     """The control loop over one fleet. The `shadows` see what the acting judge sees and decide too; nothing follows

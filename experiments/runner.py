@@ -2,7 +2,7 @@
 
 results/<run-id>/
   run.json        what was run: scenario, load, machine, versions, status
-  policy.yaml     the policy as it was; given-* is the file that it was read from, in production's format
+  policy.yaml     the policy in force, with all defaults; given-* is the file that it was read from
   journal.jsonl   the controller's journal: one line a tick and one an event
   requests.csv    every request: due, sent and done on the journal's time axis, outcome
   samples.csv     the journal's ticks as a table
@@ -90,12 +90,8 @@ class Evidence:
             self._write_run(status)
 
     def _keep_policy(self, given: Path) -> None:
-        """The policy in our own words, so that a run can be read without knowing its format, and a foreign file beside
-        it."""
+        """The policy in force, with all defaults, whatever format it was given in; and the file as it was given."""
         settings = settings_of(self.scenario, self.scenario.policy)
-        if not settings.notes and self.scenario.time_scale is None:
-            shutil.copyfile(given, self.policy)
-            return
         shutil.copyfile(given, self.folder / f"given-{given.name}")
         notes = "".join(f"# {note}\n" for note in settings.notes)
         self.policy.write_text(notes + yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))

@@ -92,6 +92,12 @@ def key_figures(run: Run) -> list[dict[str, str]]:
     return rows + [{"name": name, "value": value, "share": ""} for name, value in pairs if value != "–"]
 
 
+def _time_scale(run: Run) -> list[tuple[str, list[str]]]:
+    factor = run.info.get("time_scale", 1)
+    told = f"passes {words.number(factor)} times faster for the policies: seconds in their reasons are their own"
+    return [("time", [told])] if isinstance(factor, int | float) and factor != 1 else []
+
+
 def setup_rows(run: Run, name_machine: bool) -> list[dict[str, Any]]:
     """The set-up of a run: name and one or more lines of text; the machine only where runs were made on several."""
     shape = run.info.get("shape")
@@ -105,6 +111,7 @@ def setup_rows(run: Run, name_machine: bool) -> list[dict[str, Any]]:
         ("changes applied by", [words.plain(run.policy.get("apply", "–"))]),
         ("instances boot by", [words.plain(run.policy.get("boot", "–"))]),
         ("policy file", [words.plain(run.info.get("policy_file", "–"))]),
+        *_time_scale(run),
         ("project commit", [words.plain(section(run, "versions").get("commit", "–"))[:12]]),
     ]
     rows += [("machine", [machine_line(run)])] if name_machine else []

@@ -156,7 +156,7 @@ def _version_1(document: Mapping[str, Any], spec: Mapping[str, Any], notes: Note
 
 
 def _read_as(metric: dict[str, Any], there: str, notes: Notes) -> dict[str, Any]:
-    of = ", which is cpu_request_percent of a core" if "average_utilization_percent" in metric else ""
+    of = ", which is 100% of a core (cpu_request_percent)" if "average_utilization_percent" in metric else ""
     notes.mapped.append(f"{there}: {Metric.model_validate(metric)}{of}")
     return metric
 

@@ -59,7 +59,7 @@ def run(benchmarks: list[Benchmark], quick: bool, results: Path) -> bool:
         _clean()
         raise
     say("\n" + "\n".join(text_table(suite.record["benchmarks"])))
-    say(f"\nall samples lie in {suite.file}")
+    say(f"\nall samples lie in {suite.file}{'; the report leaves quick ones out' if quick else ''}")
     return bool(suite.record["status"] == "complete")
 
 

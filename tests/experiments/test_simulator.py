@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.reading import load as load_policy
 from experiments.machine import ROOT
 from experiments.scenario import load_scenario
 from experiments.simulator.clock import Clock
@@ -179,14 +180,16 @@ def test_a_simulated_run_lies_in_its_folder_as_a_real_one_and_can_be_reported(tm
     parameters = default().model_copy(update={"machine": {"cpu": "Another", "cores": 64}})
     folder, figures = simulate("ramp", scenario, tmp_path, parameters, seed=1)
     assert {path.name for path in folder.iterdir()} == {
-        "run.json", "policy.yaml", "journal.jsonl", "requests.csv", "samples.csv", "oracle.csv", "summary.json",
+        "run.json", "policy.yaml", "given-rules.yaml", "journal.jsonl", "requests.csv", "samples.csv", "oracle.csv",
+        "summary.json",
     }  # fmt: skip
     run = load_run(folder)
     assert run.simulated
     assert run.summary == figures
     assert len(run.requests) == figures["offered"]
     assert run.oracle["instances"].max() <= run.ticks["in_service"].max()
-    assert (folder / "policy.yaml").read_text() == (ROOT / "rules.yaml").read_text()
+    assert (folder / "given-rules.yaml").read_text() == (ROOT / "rules.yaml").read_text()
+    assert load_policy(folder / "policy.yaml") == load_policy(ROOT / "rules.yaml")
     told = json.loads((folder / "run.json").read_text())
     assert (told["kind"], told["status"], told["simulation"]["seed"]) == ("simulated", "complete", 1)
     assert told["simulation"]["parameters"] == default().provenance

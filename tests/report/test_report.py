@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from report.__main__ import choose, main
+from report.document import setup_rows
 from report.load import BrokenRun, load_run
 from report.typeset import signature_svg
 from tests.report.synthetic import POLICY, write_run
@@ -261,3 +262,13 @@ def test_of_many_runs_a_simulated_one_never_takes_the_place_of_a_real_one(twin: 
     shown, note = choose([runs[0]] * 4 + [runs[1]] * 4)
     assert shown == runs
     assert note == "Of 8 complete runs only the newest of each scenario, real and simulated, is shown."
+
+
+def test_time_that_passes_faster_for_the_policies_is_a_row_of_the_set_up(tmp_path: Path) -> None:
+    write_run(tmp_path, RUN_ID)
+    file = tmp_path / RUN_ID / "run.json"
+    rows = {row["name"] for row in setup_rows(load_run(tmp_path / RUN_ID), False)}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "time_scale": 10}))
+    changed = setup_rows(load_run(tmp_path / RUN_ID), False)
+    assert {row["name"] for row in changed} - rows == {"time"}
+    assert any("10 times faster for the policies" in line for row in changed for line in row["lines"])

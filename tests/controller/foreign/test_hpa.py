@@ -62,7 +62,7 @@ def test_walkthrough_is_read() -> None:
         {"hpa": {"minimum": 1, "maximum": 10,
                  "metrics": [{"type": "Resource", "average_utilization_percent": 50}]}},
         1, 10, ("cpu (Resource, Utilization 50): Resource cpu_percent at 50% of the request, "
-                "which is cpu_request_percent of a core",),
+                "which is 100% of a core (cpu_request_percent)",),
         ("metadata: is about the object, not about its size", "spec.scaleTargetRef: there is one fleet here"),
     )  # fmt: skip
 
