@@ -1,6 +1,7 @@
 """The Kubernetes HPA once more, from the Go source line by line, to compare the policy with; it shares no code with it.
 
-kubernetes/kubernetes (Apache License 2.0), pkg/controller/podautoscaler/horizontal.go (releases 1.32 to 1.34); hpa_reference_rules and
+kubernetes/kubernetes (Apache License 2.0):
+pkg/controller/podautoscaler/horizontal.go (releases 1.32 to 1.34); hpa_reference_rules and
 hpa_reference_calculator hold the rest. The names are those of the source in snake case; the order of the statements and
 the lists whose old elements are overwritten are kept too. Left out is what has no effect on the number: conditions,
 events, selectors, locks, API calls. Time is an argument instead of time.Now().

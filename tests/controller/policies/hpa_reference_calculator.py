@@ -1,6 +1,7 @@
 """The replica calculator of the Kubernetes HPA, from the Go source line by line; see hpa_reference.
 
-kubernetes/kubernetes (Apache License 2.0), pkg/controller/podautoscaler/replica_calculator.go and metrics/utilization.go.
+kubernetes/kubernetes (Apache License 2.0):
+pkg/controller/podautoscaler/replica_calculator.go and metrics/utilization.go.
 """
 
 import math

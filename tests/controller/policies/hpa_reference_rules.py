@@ -1,6 +1,7 @@
 """The rules of the Kubernetes HPA's `behavior`, from the Go source line by line; see hpa_reference.
 
-kubernetes/kubernetes (Apache License 2.0), pkg/controller/podautoscaler/horizontal.go and pkg/apis/autoscaling/v2/defaults.go.
+kubernetes/kubernetes (Apache License 2.0):
+pkg/controller/podautoscaler/horizontal.go and pkg/apis/autoscaling/v2/defaults.go.
 """
 
 import math
