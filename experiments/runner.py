@@ -27,6 +27,7 @@ from typing import Any, Literal
 import requests
 import yaml
 
+from controller.lock import controller_pid
 from controller.ports import ControllerError
 from controller.preflight import check_root
 from controller.site import Site
@@ -135,8 +136,6 @@ class Run(Evidence):
 
     def _check(self) -> None:
         """What must be so before the run begins, and before a folder is made for it. Raises RunError."""
-        from controller.lock import controller_pid
-
         try:
             check_root()
             settings_of(self.scenario, self.scenario.policy)

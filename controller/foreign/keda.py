@@ -25,8 +25,7 @@ from typing import Any
 from controller.foreign import MetricNames, PlaceError, Translation, hpa, metric_name
 from controller.foreign.hpa import Notes, whole, word
 from controller.foreign.keda_triggers import triggers
-from controller.foreign.knative import duration
-from controller.foreign.values import at, explained, get, mapping, short
+from controller.foreign.values import at, duration, explained, get, mapping, short
 
 BEHAVIORS = ("static", "currentReplicas", "currentReplicasIfHigher", "currentReplicasIfLower")
 NUMBERS = {  # option, least

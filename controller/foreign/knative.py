@@ -23,15 +23,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
-from controller.foreign.values import at, choice, explained, get, mapping, number, short, whole
+from controller.foreign.values import at, choice, duration, explained, get, mapping, number, short, whole
 from controller.policies.kpa import KpaConfig
 
 DOMAIN = "autoscaling.knative.dev"
 KPA = f"kpa.{DOMAIN}"
 METRICS = {"concurrency": "in_flight_requests", "rps": "offered_rps"}
 SETTINGS = {"service": {"overload": "queue"}, "apply": "runtime"}
-UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
 TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 ALGORITHMS = {"linear": "linear", "weighted-exponential": "weighted-exponential",
               "weightedExponential": "weighted-exponential"}  # fmt: skip
@@ -46,14 +44,6 @@ WHY = {
     "max-scale-limit": "is about what services may ask for",
     "requests-per-second-target-default": "is about services with the metric rps",
 }
-
-
-def duration(place: str, value: Any) -> float:
-    """The seconds of a duration of Go, such as 1m30s."""
-    parts = PART.findall(value) if isinstance(value, str) else []
-    if value != "0" and (not parts or "".join(map("".join, parts)) != value):
-        raise PlaceError(place, f"{short(value)}: must be a duration such as 60s or 1m30s")
-    return sum(float(amount) * UNITS_S[unit] for amount, unit in parts)
 
 
 def flag(place: str, value: Any) -> bool:

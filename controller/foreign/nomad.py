@@ -23,7 +23,7 @@ from typing import Any
 
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
 from controller.foreign.hcl import parse, tidy
-from controller.foreign.values import at, choice, explained, get, mapping, number, short, text, whole
+from controller.foreign.values import at, choice, duration, explained, get, mapping, number, short, text, whole
 from controller.model import METRICS
 
 __all__ = ["parse", "read"]
@@ -37,8 +37,6 @@ HAPROXY = (
     (r"\bhaproxy_backend_current_queue\b", "queue_requests"),
     (r"rate\b.*\bhaproxy_(frontend|backend)_http_requests_total\b", "offered_rps"),
 )
-UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-DURATION = re.compile(r"(\d+\.?\d*|\.\d+)(h|ms|m|s|us|µs|ns)")
 ON_ERROR = {"ignore": "ignore", "fail": "fail"}
 STRATEGIES: dict[str, dict[str, Callable[[str, Any], float]]] = {
     "target-value": {"target": number, "threshold": number, "max_scale_up": whole, "max_scale_down": whole},
@@ -223,10 +221,7 @@ class _Reading:
         if parent.get(key) is None:
             return {}
         here, value = self._take(place, key), parent[key]
-        parts = list(DURATION.finditer(value)) if isinstance(value, str) else []
-        if value != "0" and (not parts or "".join(part[0] for part in parts) != value):
-            raise PlaceError(here, f"{short(value)}: must be a duration such as 1m30s")
-        total_s = sum(float(part[1]) * UNITS_S[part[2]] for part in parts)
+        total_s = duration(here, value)
         if total_s > 86_400:
             raise PlaceError(here, f"{value!r}: must be at most 24h")
         if not total_s:

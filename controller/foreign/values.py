@@ -7,6 +7,9 @@ from typing import Any
 
 from controller.foreign import PlaceError, leftovers
 
+UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
+
 
 def at(place: str, key: str) -> str:
     return f"{place}.{key}" if place else key
@@ -90,3 +93,11 @@ def _said(value: Any) -> Any:
 def short(value: Any) -> str:
     words = " ".join(repr(value).split())
     return words if len(words) <= 80 else f"{words[:77]}..."
+
+
+def duration(place: str, value: Any) -> float:
+    """The seconds of a duration of Go, such as 1m30s."""
+    parts = PART.findall(value) if isinstance(value, str) else []
+    if value != "0" and (not parts or "".join(map("".join, parts)) != value):
+        raise PlaceError(place, f"{short(value)}: must be a duration such as 60s or 1m30s")
+    return sum(float(amount) * UNITS_S[unit] for amount, unit in parts)

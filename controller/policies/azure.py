@@ -20,28 +20,20 @@ that is one value for the whole fleet has no instances to combine; of "every 30 
 
 import math
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from controller.model import Decision, Observation
 from controller.policies.azure_rules import Reading, Rule, Series, scaled, seen
-from controller.policies.base import Period, Strict
+from controller.policies.base import Bounded, Period
 from controller.policies.moves import Moves
 
 
-class AzureConfig(Strict):
+class AzureConfig(Bounded):
     """Options under `azure:`, the default profile of an autoscale setting."""
 
     rules: list[Rule] = Field(max_length=10)
     default_count: int = Field(default=1, ge=0)
     evaluation_interval_s: float = Field(default=30, gt=0, le=3600)
-    minimum: int | None = Field(default=None, ge=0)
-    maximum: int | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "AzureConfig":
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
-        return self
 
     def clamp(self, count: int) -> int:
         count = count if self.maximum is None else min(count, self.maximum)

@@ -1,9 +1,9 @@
 """What several policies need: strict options, names of metrics, and a clock that says when to evaluate."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from controller.model import METRICS
 
@@ -12,6 +12,19 @@ class Strict(BaseModel):
     """Options that are what they say: no unknown key, no conversion, no infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+
+
+class Bounded(Strict):
+    """Options of a policy whose formula uses bounds: the fleet's, where they are not given."""
+
+    minimum: int | None = Field(default=None, ge=0)
+    maximum: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
+        return self
 
 
 def _known_metric(name: str) -> str:

@@ -31,12 +31,12 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from controller.model import Decision, Observation, metric
-from controller.policies.base import Period, Strict
+from controller.policies.base import Bounded, Period
 from controller.policies.moves import Moves
 from controller.policies.nomad_checks import Check, Points, Vote
 
 
-class NomadConfig(Strict):
+class NomadConfig(Bounded):
     """Options under `nomad:`, those of a `scaling` block."""
 
     checks: list[Check] = Field(min_length=1)
@@ -45,13 +45,9 @@ class NomadConfig(Strict):
     cooldown_on_scale_up_s: float | None = Field(default=None, ge=0, le=604_800)
     on_check_error: Literal["ignore", "fail"] = "fail"
     query_step_s: float = Field(default=1, gt=0, le=3600)
-    minimum: int | None = Field(default=None, ge=0)
-    maximum: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _consistent(self) -> "NomadConfig":
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
         names = [check.name for check in self.checks]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:

@@ -20,16 +20,16 @@ restarts instead. On-demand fallback, spot and per-accelerator rates have no cou
 import math
 from dataclasses import replace
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from controller.model import Decision, Observation
-from controller.policies.base import Strict
+from controller.policies.base import Bounded
 from controller.window import Window
 
 ROUNDING = 1e-9
 
 
-class SkyPilotConfig(Strict):
+class SkyPilotConfig(Bounded):
     """Options under `skypilot:`; the intervals and the window are constants in SkyPilot."""
 
     target_qps_per_replica: float = Field(ge=0.001, le=100_000)
@@ -39,14 +39,6 @@ class SkyPilotConfig(Strict):
     qps_window_s: float = Field(default=60, ge=0.01, le=86400)
     decision_interval_s: float = Field(default=20, gt=0, le=86400)
     no_replica_interval_s: float = Field(default=5, gt=0, le=86400)
-    minimum: int | None = Field(default=None, ge=0, le=200)
-    maximum: int | None = Field(default=None, ge=0, le=200)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "SkyPilotConfig":
-        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
-        return self
 
 
 class SkyPilot:

@@ -12,7 +12,7 @@ from controller.usage import cpu_file
 from experiments.bench.journal import all_in_service_s, growths
 from experiments.bench.load import EvenLoad
 from experiments.bench.model import Context, Series
-from experiments.bench.testbed import ENTRY, Policy, Testbed, controller, is_accepted
+from experiments.bench.testbed import ENTRY, Policy, Testbed, controller
 
 TRIGGER_RPS = 20
 ROUNDS = (("exec", 50), ("zygote", 50), ("exec", 50), ("zygote", 50), ("zygote", 200))
@@ -46,10 +46,7 @@ def run(context: Context) -> list[Series]:
 
 
 def _possible(context: Context, boot: str, instances: int) -> bool:
-    """Does the controller know the way, and does this machine have the memory?"""
-    if not is_accepted(policy(boot, instances)):
-        context.note(f"boot: {boot}: left out, this controller has no such setting")
-        return False
+    """Does this machine have the memory?"""
     if available_mib() < instances * NEEDED_MIB[boot] + SPARE_MIB:
         context.note(f"{instances} instances by {boot}: left out, {available_mib():,.0f} MiB of memory are too few")
         return False

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
-from controller.config import PolicyFile
 from experiments.bench.journal import Event
 from experiments.bench.model import Context
 from experiments.machine import ROOT
@@ -23,15 +21,6 @@ READY_S = 120.0
 POLL_S = 0.25  # it reads the journal anew each time, on the cores that are measured
 
 Policy = dict[str, Any]
-
-
-def is_accepted(policy: Policy) -> bool:
-    """Does this controller know such a policy?"""
-    try:
-        PolicyFile.model_validate(policy)
-    except ValidationError:
-        return False
-    return True
 
 
 @dataclass

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.foreign import PlaceError
-from controller.foreign.knative import SETTINGS, duration, read
+from controller.foreign.knative import SETTINGS, read
+from controller.foreign.values import duration
 from controller.policies.kpa import KpaConfig
 from tests.controller.foreign.spoil import spoil
 
