@@ -99,5 +99,5 @@ def duration(place: str, value: Any) -> float:
     """The seconds of a duration of Go, such as 1m30s."""
     parts = PART.findall(value) if isinstance(value, str) else []
     if value != "0" and (not parts or "".join(map("".join, parts)) != value):
-        raise PlaceError(place, f"{short(value)}: must be a duration such as 60s or 1m30s")
+        raise PlaceError(place, f"{short(value)}: must be a duration such as 1m30s")
     return sum(float(amount) * UNITS_S[unit] for amount, unit in parts)
