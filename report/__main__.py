@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from experiments.loading import BENCH_PREFIX, BrokenRun, IncompleteRun, Run, load_run
 from report.bench import newest_bench
-from report.load import BENCH_PREFIX, BrokenRun, IncompleteRun, Run, load_run
 from report.typeset import signature_svg, write_report
 
 MOST_RUNS = 6

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.loading import BENCH_PREFIX, BrokenRun, read_mapping
 from report import document, words
-from report.load import BENCH_PREFIX, BrokenRun, read_mapping
 
 FILE = "bench.json"
 ENOUGH = {95: 5, 99: 100}  # samples for a percentile to mean anything

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.loading import Run
 from report import words
-from report.load import Run
 
 MOST_DECISIONS, MOST_LINES, CHARACTERS_A_LINE = 24, 25, 92
 ENVIRONMENT = {

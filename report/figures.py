@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from experiments.loading import Run
 from report import series, style
-from report.load import Run
 from report.series import Floats
 
 HEIGHT_MM = 150.0

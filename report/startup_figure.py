@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from experiments.loading import Run
 from report import series, style
-from report.load import Run
 
 MOST_BARS = 16
 LABELS = {"first_answer": "first answer"}

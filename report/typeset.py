@@ -9,11 +9,11 @@ from typing import Any
 
 import typst
 
+from experiments.loading import Run
 from report import document, style
 from report.bench import Bench, bench_data
 from report.bench_figure import bench_figure
 from report.figures import HEIGHT_MM, signature_figure
-from report.load import Run
 from report.series import DEMAND_WINDOW_S
 from report.startup_figure import MOST_BARS, startup_figure
 

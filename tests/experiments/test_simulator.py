@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.reading import load as load_policy
+from experiments.loading import load_run
 from experiments.machine import ROOT
 from experiments.scenario import load_scenario
 from experiments.simulator.clock import Clock
@@ -20,7 +21,6 @@ from experiments.simulator.host import Host
 from experiments.simulator.instances import Instance
 from experiments.simulator.run import simulate
 from loadgen.arrivals import due_times
-from report.load import load_run
 from tests.experiments.build import QUEUE, RAMP, REJECT, STEP, changed, default, exactly, load, policy, simulated
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from experiments.loading import BrokenRun, load_run
 from report.__main__ import choose, main
 from report.document import setup_rows
-from report.load import BrokenRun, load_run
 from report.typeset import signature_svg
 from tests.report.synthetic import POLICY, write_run
 
