@@ -47,7 +47,7 @@ def demand(due_s: Iterable[float], capacity_rps: float) -> Steps:
     for t_s, change in sorted([(t_s, 1) for t_s in came_s] + [(t_s, -1) for t_s in left_s]):
         within += change
         steps.append((t_s, math.ceil(within / (capacity_rps * WINDOW_S) - 1e-9)))
-    return _staircase(steps, left_s[-1])
+    return staircase(steps, left_s[-1])
 
 
 def ordered_ahead(needed: Steps, boot_s: float) -> Steps:
@@ -67,7 +67,7 @@ def ordered_ahead(needed: Steps, boot_s: float) -> Steps:
         while ahead and ahead[0][0] <= t_s:
             ahead.popleft()
         steps.append((t_s, ahead[0][1] if ahead else 0))
-    return _staircase(steps, needed.end_s)
+    return staircase(steps, needed.end_s)
 
 
 def oracle(
@@ -78,10 +78,10 @@ def oracle(
     needed = demand(due_s, capacity_rps)
     ahead = ordered_ahead(needed, boot_s) if needed.times_s else needed
     moments = [start_s, *(t_s for t_s in (*ahead.times_s, ahead.end_s) if start_s < t_s < end_s)]
-    return _staircase([(t_s, max(minimum, ahead.at(t_s))) for t_s in moments], end_s)
+    return staircase([(t_s, max(minimum, ahead.at(t_s))) for t_s in moments], end_s)
 
 
-def _staircase(steps: Sequence[tuple[float, int]], end_s: float) -> Steps:
+def staircase(steps: Sequence[tuple[float, int]], end_s: float) -> Steps:
     """Of several counts at one time the last one holds; steps that change nothing are left out."""
     last = dict(steps)  # keeps the order of the times
     kept: list[tuple[float, int]] = []
