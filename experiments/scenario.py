@@ -2,80 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from loadgen import shapes
+from loadgen.load import Load, LoadError, changed, error_line
 
 FOLDER = Path(__file__).parent / "scenarios"
-Rate = Annotated[float, Field(ge=0, le=1000)]
 
 
 class ScenarioError(Exception):
     """The scenario cannot be used; the message is one line with file, place and what is legal."""
-
-
-class AnyLoad(BaseModel):
-    """What every load has; rates are requests per second."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    HIGHEST: ClassVar[str]  # the field that holds the highest rate
-
-    duration_s: float = Field(gt=0, le=3600)
-    arrivals: Literal["even", "poisson"] = "even"
-    seed: int = Field(default=1, ge=0)
-    integral_share: float = Field(default=0.1, ge=0, le=1)
-
-    def arguments(self) -> list[str]:
-        """The options of `locust -f loadgen/<shape>.py`."""
-        fields = self.model_dump(exclude={"shape"})
-        options = {name.removesuffix("_rps").removesuffix("_s"): value for name, value in fields.items()}
-        return [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-
-
-class RampLoad(AnyLoad):
-    """Up in a straight line and down again."""
-
-    HIGHEST = "peak_rps"
-
-    shape: Literal["ramp"]
-    low_rps: Rate
-    peak_rps: Rate = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "RampLoad":
-        if self.low_rps > self.peak_rps:
-            raise ValueError(f"low_rps {self.low_rps:g} is above peak_rps {self.peak_rps:g}")
-        return self
-
-    def curve(self) -> shapes.Shape:
-        return shapes.ramp(self.low_rps, self.peak_rps, self.duration_s)
-
-
-class StepLoad(AnyLoad):
-    """A low rate that jumps to a high one after `before_s` seconds and stays there."""
-
-    HIGHEST = "high_rps"
-
-    shape: Literal["step"]
-    low_rps: Rate
-    high_rps: Rate
-    before_s: float = Field(ge=0, le=3600)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "StepLoad":
-        if self.before_s > self.duration_s:
-            raise ValueError(f"before_s {self.before_s:g} is above duration_s {self.duration_s:g}")
-        return self
-
-    def curve(self) -> shapes.Shape:
-        return shapes.step(self.low_rps, self.high_rps, self.before_s, self.duration_s)
-
-
-Load = Annotated[RampLoad | StepLoad, Field(discriminator="shape")]
-SHAPES: dict[str, type[RampLoad] | type[StepLoad]] = {"ramp": RampLoad, "step": StepLoad}
 
 
 class Scenario(BaseModel):
@@ -108,10 +46,11 @@ def load_scenario(name: str, overrides: Mapping[str, float]) -> Scenario:
     path = FOLDER / f"{name}.yaml"
     if not path.exists():
         raise ScenarioError(f"{name!r} is no scenario; known are {', '.join(names())}")
-    document = yaml.safe_load(path.read_text())
-    highest = SHAPES[document["load"]["shape"]].HIGHEST
-    document["load"] |= {highest if key == "highest_rps" else key: value for key, value in overrides.items()}
-    return parse(document, path.name)
+    scenario = parse(yaml.safe_load(path.read_text()), path.name)
+    try:
+        return scenario.model_copy(update={"load": changed(scenario.load, overrides)})
+    except LoadError as error:
+        raise ScenarioError(f"{path.name}: load: {error}") from error
 
 
 def parse(document: Mapping[str, Any], source: str) -> Scenario:
@@ -119,7 +58,4 @@ def parse(document: Mapping[str, Any], source: str) -> Scenario:
     try:
         return Scenario.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part not in SHAPES)  # pydantic puts the shape into it
-        value = f"{first['input']!r}: " if isinstance(first["input"], str | int | float) else ""
-        raise ScenarioError(f"{source}: {place}: {value}{first['msg'].removeprefix('Value error, ')}") from error
+        raise ScenarioError(f"{source}: {error_line(error)}") from error
