@@ -177,6 +177,7 @@ def in_force(path: Path, settings: PolicyFile) -> str:
         f"each instance: {rate} requests/s, more are {OVERLOAD[settings.service.overload]}"
         if rate
         else "no rate limit",
+        *([f"each instance: at most {settings.service.cpu_cores:g} CPU cores"] if settings.service.cpu_cores else []),
         f"every {settings.tick_s:g} s, applied by {settings.apply}, instances start by {settings.boot}",
         f"policy {settings.policy_name}:",
         *(f"  - {line}" for line in settings.make_policy().describe()),

@@ -12,6 +12,7 @@ from controller.policies import POLICIES, Policy
 from controller.policies.base import Strict
 
 HIGHEST = 200  # instances on one host
+LEAST_CORES = 0.02
 
 
 class Instances(Strict):
@@ -30,10 +31,19 @@ class Instances(Strict):
 
 
 class Service(Strict):
-    """What each instance runs with: requests per second it accepts (0: no limit) and what it does beyond them."""
+    """What each instance runs with: requests per second it accepts (0: no limit), what it does beyond them, and the
+    CPU cores that it may use (0: no limit)."""
 
     rate_limit: int = Field(default=10, ge=0, le=100_000)
     overload: Literal["reject", "queue"] = "reject"
+    cpu_cores: float = Field(default=0, ge=0, le=64)
+
+    @field_validator("cpu_cores")
+    @classmethod
+    def _enough_to_boot(cls, cores: float) -> float:
+        if 0 < cores < LEAST_CORES:
+            raise ValueError(f"0 (no limit), or at least {LEAST_CORES:g}, for an instance has to boot with it")
+        return cores
 
 
 class Limit(Strict):

@@ -17,7 +17,7 @@ from controller.foreign import MetricNames, PlaceError, Translation
 from controller.foreign.formats import KINDS, translate
 from controller.policies import POLICIES
 
-__all__ = ["ConfigError", "load", "unique"]
+__all__ = ["ConfigError", "changed", "load", "unique"]
 
 
 def load(path: Path, metrics: MetricNames | None = None) -> PolicyFile:
@@ -90,6 +90,13 @@ def _with_notes(settings: PolicyFile, title: str, translation: Translation) -> P
     lines = [f"read from: {title}"] + [f"read as: {each}" for each in (*translation.mapped, *capped)]
     settings._notes = (*lines, *(f"not used: {each}" for each in translation.unused))
     return settings
+
+
+def changed(path: Path, settings: PolicyFile, document: dict[str, Any]) -> PolicyFile:
+    """What was read from `path`, with the keys of this document in place of its own. Raises ConfigError."""
+    checked = _check(path, document)
+    checked._notes = settings.notes
+    return checked
 
 
 def _check(path: Path, document: dict[str, Any]) -> PolicyFile:

@@ -8,7 +8,8 @@ from typing import Any
 
 from controller.cli import add_policy_options
 from experiments.machine import ROOT
-from experiments.runner import Run, RunError, say
+from experiments.processes import RunError, say
+from experiments.runner import Run
 from experiments.scenario import Scenario, ScenarioError, load_scenario, names
 from experiments.simulator.parameters import DEFAULT, ParametersError, load_parameters
 

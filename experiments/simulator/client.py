@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from random import Random
 
-from experiments.scenario import RampLoad, StepLoad
 from experiments.simulator.balancer import Balancer, Exchange, Worker
 from experiments.simulator.clock import Clock
 from experiments.simulator.parameters import Times
 from loadgen.arrivals import due_times
 from loadgen.ledger import Record, outcome_of
+from loadgen.load import Load
 from loadgen.mix import Request, RequestMix
 from loadgen.options import COMMON_OPTIONS
 
@@ -20,7 +20,7 @@ class Client:
     """Walks through a load from `origin_s` on and keeps what became of each arrival."""
 
     def __init__(
-        self, clock: Clock, balancer: Balancer, load: RampLoad | StepLoad, origin_s: float, lag: Times, random: Random
+        self, clock: Clock, balancer: Balancer, load: Load, origin_s: float, lag: Times, random: Random
     ) -> None:
         self.records: list[Record] = []
         self.is_walking = True

@@ -12,14 +12,15 @@ import numpy as np
 from controller.config import PolicyFile
 from experiments import summary
 from experiments.bench.table import aligned
-from experiments.runner import RunError, write_json
-from experiments.scenario import SHAPES, RampLoad, StepLoad
+from experiments.processes import RunError
+from experiments.runner import write_json
 from experiments.simulator.engine import Simulation
 from experiments.simulator.parameters import Parameters
 from experiments.simulator.run import MemoryJournal, settings_of
 from experiments.summary import Event
 from loadgen.arrivals import due_times
 from loadgen.ledger import Record
+from loadgen.load import Load, parse_load
 
 FILE = "simulated.json"
 MOST_INSTANCE_SECONDS = 0.10  # relative
@@ -32,7 +33,7 @@ class Recorded:
 
     run_id: str
     kind: str  # real or simulated
-    load: RampLoad | StepLoad
+    load: Load
     settings: PolicyFile
     settle_s: float | None
     machine: dict[str, Any]
@@ -70,7 +71,7 @@ def read(folder: Path) -> Recorded:
         shape = dict(told["shape"])
         kind = shape.pop("kind")
         recorded = Recorded(
-            told["run_id"], told["kind"], SHAPES[kind].model_validate({"shape": kind, **shape}),
+            told["run_id"], told["kind"], parse_load({"shape": kind, **shape}),
             settings_of(folder / "policy.yaml"), told.get("settle_s"), told["machine"],
             summary.read_journal(folder / "journal.jsonl"), summary.read_requests(folder / "requests.csv", 0.0),
         )  # fmt: skip
@@ -105,7 +106,7 @@ def simulate_again(real: Recorded, parameters: Parameters, seed: int) -> tuple[l
     return journal.events, records
 
 
-def figures(events: Sequence[Event], records: Sequence[Record], load: RampLoad | StepLoad) -> dict[str, Any]:
+def figures(events: Sequence[Event], records: Sequence[Record], load: Load) -> dict[str, Any]:
     """The key figures, and how often a decision turned the one before round."""
     changed = [event["wanted"] > event["was"] for event in events if event["event"] == "decision"]
     reversals = sum(before is not after for before, after in pairwise(changed))

@@ -11,7 +11,6 @@ from controller.ports import Event, FirstAnswer, Journal
 from controller.requestlog import Requests
 from controller.sensor import HostSensor
 from controller.site import Site
-from experiments.scenario import RampLoad, StepLoad
 from experiments.simulator.balancer import Balancer, Exchange
 from experiments.simulator.client import Client
 from experiments.simulator.clock import Clock
@@ -19,6 +18,7 @@ from experiments.simulator.host import Host
 from experiments.simulator.instances import HEALTH, OK, Instance
 from experiments.simulator.parameters import Parameters
 from loadgen.ledger import Record
+from loadgen.load import Load
 
 PROBE_S = 0.5  # the runner's pause between two health checks through HAProxy
 
@@ -48,7 +48,7 @@ class Simulation:
     `started` is the time of day to write into it."""
 
     def __init__(
-        self, settings: PolicyFile, load: RampLoad | StepLoad, parameters: Parameters, seed: int, journal: Journal,
+        self, settings: PolicyFile, load: Load, parameters: Parameters, seed: int, journal: Journal,
         started: str = "", shadows: Sequence[Judge] = (),
     ) -> None:  # fmt: skip
         self.clock = Clock()

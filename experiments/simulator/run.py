@@ -10,7 +10,8 @@ from controller.ports import ControllerError
 from controller.reading import load
 from experiments import deciding
 from experiments.machine import machine
-from experiments.runner import Evidence, RunError
+from experiments.processes import RunError
+from experiments.runner import Evidence
 from experiments.scenario import Scenario
 from experiments.simulator.engine import Simulation
 from experiments.simulator.parameters import Parameters

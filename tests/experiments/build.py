@@ -7,11 +7,11 @@ from typing import Any
 
 from controller.config import PolicyFile
 from experiments import summary
-from experiments.scenario import SHAPES, RampLoad, StepLoad
 from experiments.simulator.engine import Simulation
 from experiments.simulator.parameters import Empirical, Parameters, load_parameters
 from experiments.simulator.run import MemoryJournal
 from loadgen.ledger import Record
+from loadgen.load import Load, parse_load
 
 TARGET = {"target": {"rate_per_instance": 7, "drain_queue_s": 0.5}}
 QUEUE = {"rate_limit": 10, "overload": "queue"}
@@ -26,7 +26,7 @@ class Ran:
 
     events: list[dict[str, Any]]
     records: list[Record]
-    load: RampLoad | StepLoad
+    load: Load
 
     def of(self, event: str, **fields: Any) -> list[dict[str, Any]]:
         wanted = {"event": event, **fields}
@@ -43,8 +43,8 @@ def policy(**fields: Any) -> PolicyFile:
     return PolicyFile.model_validate({**document, **fields})
 
 
-def load(**fields: Any) -> RampLoad | StepLoad:
-    return SHAPES[fields["shape"]].model_validate(fields)
+def load(**fields: Any) -> Load:
+    return parse_load(fields)
 
 
 def simulated(

@@ -3,7 +3,8 @@
 import pytest
 
 from experiments.machine import ROOT
-from experiments.scenario import SHAPES, RampLoad, ScenarioError, StepLoad, load_scenario, names, parse
+from experiments.scenario import ScenarioError, load_scenario, names, parse
+from loadgen.load import SHAPES, RampLoad, StepLoad
 from loadgen.options import COMMON_OPTIONS
 from loadgen.shapes import arrival_count
 

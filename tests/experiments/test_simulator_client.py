@@ -3,11 +3,11 @@
 from random import Random
 from typing import Any, cast
 
-from experiments.scenario import RampLoad, StepLoad
 from experiments.simulator.balancer import Balancer, Exchange, Worker
 from experiments.simulator.client import Client
 from experiments.simulator.clock import Clock
 from experiments.simulator.parameters import Lognormal
+from loadgen.load import Load
 from tests.experiments.build import load
 
 
@@ -30,7 +30,7 @@ def played(takes_s: list[float], replaced_s: float, **offered: Any) -> tuple[Pla
     clock = Clock()
     made = Played(clock, takes_s)
     flat = {"shape": "step", "low_rps": 1, "high_rps": 1, "before_s": 0, "duration_s": len(takes_s)}
-    shape: RampLoad | StepLoad = load(**{**flat, **offered})
+    shape: Load = load(**{**flat, **offered})
     client = Client(clock, cast(Balancer, made), shape, 0.0, Lognormal(median_ms=0, p95_ms=0), Random(1))
     clock.at(replaced_s, lambda: setattr(made, "worker", Worker(2, {})))
     clock.run_while(lambda: not client.is_done)
