@@ -4,9 +4,10 @@ results/<run-id>/
   run.json        what was run: scenario, load, machine, versions, status
   policy.yaml     the policy in force, with all defaults; given-* is the file that it was read from
   journal.jsonl   the controller's journal: one line a tick and one an event
-  requests.csv    every request: due, sent and done on the journal's time axis, outcome
+  requests.csv    every request: due, sent and done on the journal's time axis, outcome, cause
   samples.csv     the journal's ticks as a table
   oracle.csv      the cheapest fleet that would have served everything, see experiments.oracle
+  demand.csv      the fewest instances that the load needed, see experiments.metrics.demand
   summary.json    the key figures
   controller.log, locust.log
 """
@@ -33,6 +34,7 @@ from experiments import summary
 from experiments.deciding import PolicyError, arguments_of, settings_of, shadows_of
 from experiments.faults import Faults
 from experiments.machine import ROOT, machine, versions
+from experiments.metrics.capacity import capacity_of
 from experiments.processes import PYTHON, RunError, locust_command, process, say, tail
 from experiments.scenario import Scenario
 from loadgen.ledger import Record
@@ -96,11 +98,11 @@ class Evidence:
     def collect(self, records: Sequence[Record]) -> dict[str, Any]:
         """Write what follows from the journal and these requests; returns the key figures."""
         events = summary.read_journal(self.journal)
-        summary.write_requests(self.folder / "requests.csv", records)
-        summary.samples(events).to_csv(self.folder / "samples.csv", index=False)
-        if (steps := summary.oracle_of(events, records)) is not None:
-            summary.write_oracle(self.folder / "oracle.csv", steps)
-        figures = summary.summarise(events, records, self.scenario.load.duration_s)
+        capacity = capacity_of(summary.policy_of(events), self.results)
+        self.facts = {**self.facts, "capacity": capacity and capacity.told}
+        account = summary.Account(events, records, capacity)
+        account.write(self.folder)
+        figures = account.figures(self.scenario.load.duration_s)
         write_json(self.folder / "summary.json", figures)
         return figures
 

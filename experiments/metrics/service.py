@@ -23,7 +23,7 @@ class SLO(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    latency_ms: float = Field(default=500, gt=0, le=60_000)
+    latency_ms: float = Field(default=500.0, gt=0, le=60_000)
     share: float = Field(default=0.99, gt=0, le=1)
 
     def is_met_by(self, record: Record) -> bool:

@@ -29,13 +29,24 @@ def test_what_is_served_has_no_cause() -> None:
     assert causes_of(steady(), [served(5.0), rejected(5.0)], TWO) == ["", "too small"]
 
 
-def test_a_fleet_that_grows_is_booting_until_the_instance_serves() -> None:
-    events = [
+def grows() -> list[Event]:
+    """One instance until 10.4 s, then two; that is decided at 10 s."""
+    return [
         start(), tick(0.0, 1, 1), decision(10.0, 1, 2), tick(10.0, 2, 1), phase(10.0, "web-2", "BOOTING"),
         phase(10.3, "web-2", "STANDBY"), phase(10.4, "web-2", "IN_SERVICE"), tick(10.5, 2, 2), stop(20.0),
     ]  # fmt: skip
-    found = causes_of(events, [rejected(t_s) for t_s in (9.9, 10.1, 10.35, 10.45)], TWO)
-    assert found == ["too small", "booting", "booting", "other"]
+
+
+def test_a_fleet_that_grows_is_booting_until_the_instance_serves() -> None:
+    found = causes_of(grows(), [rejected(t_s) for t_s in (9.9, 10.1, 10.35)], TWO)
+    assert found == ["too small", "booting", "booting"]
+
+
+def test_a_shortage_explains_what_finds_no_room_within_a_window_of_it() -> None:
+    later = Steps((0.0, 9.5), (1, 2), 100.0)
+    found = causes_of(grows(), [rejected(t_s) for t_s in (8.4, 8.6, 9.6, 10.5, 11.3, 11.5)], later)
+    assert found == ["other", "too small", "too small", "booting", "booting", "other"]
+    assert cause(grows(), failed(10.5, 500), later) == "other"
 
 
 def test_instances_that_boot_for_the_pool_are_not_on_their_way() -> None:
@@ -95,8 +106,8 @@ def test_a_death_is_noticed_at_a_tick() -> None:
 
 
 def test_a_rejection_after_a_death_is_the_fleet_s_size() -> None:
-    assert cause(died(), rejected(30.25), TWO) == "booting"
-    assert cause(died(), rejected(30.1), TWO) == "other"
+    found = causes_of(died(), [rejected(t_s) for t_s in (29.1, 30.1, 30.25, 31.6)], TWO)
+    assert found == ["other", "booting", "booting", "other"]
 
 
 def test_an_instance_that_never_served_does_not_explain_failures() -> None:
