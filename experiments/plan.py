@@ -36,6 +36,11 @@ class PlannedRun:
         )
 
     @property
+    def run_facts(self) -> dict[str, Any]:
+        """What run.json tells of the experiment."""
+        return {"experiment": self.facts, "key": self.key}
+
+    @property
     def key(self) -> str:
         """The same for runs that offer the same load to the same policies under the same conditions."""
         told = [self.name, self.facts["arm"], self.scenario.model_dump_json()]
