@@ -1,7 +1,7 @@
 """What fleets of one, two and more instances sustain, measured: the demand for instances is derived from it.
 
 capacity(r) is the highest constant rate at which r instances meet the service level objective, found by a search
-between a rate that held and one that did not (Herbst et al., "Ready for Rain?", SPEC RG 2016; a "system analysis" there).
+between a rate that held and one that did not (the "system analysis" of Herbst et al., SPEC RG 2016).
 """
 
 from collections.abc import Callable, Mapping, Sequence
