@@ -4,7 +4,8 @@ Every error is one line: file, place, value, and what is legal.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,21 @@ from pydantic import ValidationError
 
 from controller.config import HIGHEST, Instances, Limit, PolicyFile, Service
 from controller.document import ConfigError, read_documents, short
-from controller.foreign import MetricNames, PlaceError, Translation
+from controller.foreign import MetricNames, Names, PlaceError, Translation
 from controller.foreign.formats import KINDS, translate
 from controller.policies import POLICIES
 
-__all__ = ["ConfigError", "load", "unique"]
+__all__ = ["ConfigError", "load", "load_all", "unique"]
+
+
+def load_all(paths: Sequence[Path], metrics: MetricNames) -> list[PolicyFile]:
+    """Read and check policy files, of which at least one must have each of the `metrics`. Raises ConfigError."""
+    files = [load(path, metrics) for path in paths]
+    names = list(dict.fromkeys(name for file in files for name in file.metric_names))
+    for theirs, ours in metrics.items():
+        if theirs not in names:
+            raise ConfigError(f"--metric {theirs}={ours}: {_no_metric(theirs, names)}")
+    return files
 
 
 def load(path: Path, metrics: MetricNames | None = None) -> PolicyFile:
@@ -25,8 +36,7 @@ def load(path: Path, metrics: MetricNames | None = None) -> PolicyFile:
     documents = read_documents(path)
     translated = _translate(path, documents, metrics or {})
     if translated is not None:
-        title, translation = translated
-        return _with_notes(_check(path, _ours(translation, {})), title, translation)
+        return _checked(path, translated, {})
     if len(documents) > 1:
         raise ConfigError(f"{path}: holds {len(documents)} documents; a policy is one")
     document = documents[0]
@@ -50,13 +60,24 @@ def unique(names: Iterable[str]) -> list[str]:
     return found
 
 
-def _translate(path: Path, documents: list[Any], metrics: MetricNames) -> tuple[str, Translation] | None:
+@dataclass(frozen=True, slots=True)
+class _Foreign:
+    """A foreign file as it was read: its format, what it asks for, and what it calls its metrics."""
+
+    title: str
+    translation: Translation
+    metric_names: tuple[str, ...]
+
+
+def _translate(path: Path, documents: list[Any], metrics: MetricNames) -> _Foreign | None:
+    names = Names(metrics)
     try:
-        return translate(documents, metrics)
+        found = translate(documents, names)
     except PlaceError as error:
         raise ConfigError(f"{path}: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"{path}: {_words(error, ())}") from error
+    return None if found is None else _Foreign(*found, tuple(names.asked))
 
 
 def _referring(path: Path, document: dict[str, Any], policy: dict[str, Any], metrics: MetricNames) -> PolicyFile:
@@ -70,9 +91,15 @@ def _referring(path: Path, document: dict[str, Any], policy: dict[str, Any], met
     translated = _translate(other, read_documents(other), {**own, **metrics})
     if translated is None:
         raise ConfigError(f"{path}: policy.file: {other}: is in no foreign format that is read here")
-    title, translation = translated
-    rest = {key: value for key, value in document.items() if key != "policy"}
-    return _with_notes(_check(path, _ours(translation, rest)), title, translation)
+    for theirs in own:
+        if theirs not in translated.metric_names:
+            raise ConfigError(f"{path}: policy.metrics: {_no_metric(theirs, translated.metric_names)}")
+    return _checked(path, translated, {key: value for key, value in document.items() if key != "policy"})
+
+
+def _no_metric(theirs: str, names: Sequence[str]) -> str:
+    there = f"there are {', '.join(map(repr, names))}" if names else "there is none to name"
+    return f"no policy file has a metric {theirs!r}; {there}"
 
 
 def _ours(translation: Translation, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,11 +111,15 @@ def _ours(translation: Translation, given: Mapping[str, Any]) -> dict[str, Any]:
     return {**translation.settings, **given, "instances": merged, "policy": dict(translation.policy)}
 
 
-def _with_notes(settings: PolicyFile, title: str, translation: Translation) -> PolicyFile:
+def _checked(path: Path, foreign: _Foreign, given: Mapping[str, Any]) -> PolicyFile:
+    """A foreign file with what the user's own file says beside it, and the notes on how it was read."""
+    translation = foreign.translation
+    settings = _check(path, _ours(translation, given))
     most = translation.maximum or 0
     capped = [f"{most} instances at most: here {HIGHEST}"] if most > HIGHEST else []
-    lines = [f"read from: {title}"] + [f"read as: {each}" for each in (*translation.mapped, *capped)]
+    lines = [f"read from: {foreign.title}"] + [f"read as: {each}" for each in (*translation.mapped, *capped)]
     settings._notes = (*lines, *(f"not used: {each}" for each in translation.unused))
+    settings._metric_names = foreign.metric_names
     return settings
 
 

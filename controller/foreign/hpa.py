@@ -220,7 +220,9 @@ def _name(place: str, given: Any, names: MetricNames, notes: Notes) -> tuple[str
     here = at(place, "name")
     notes.used.append(here)
     foreign = text(here, get(place, identifier, "name"))
-    return foreign, metric_name(here, foreign, {name: name for name in model.METRICS} | dict(names), METRICS)
+    if foreign in model.METRICS and foreign not in names:
+        return foreign, foreign
+    return foreign, metric_name(here, foreign, names, METRICS)
 
 
 def _units(foreign: str, metric: Mapping[str, Any]) -> int:

@@ -64,10 +64,11 @@ def triggers(place: str, given: Any, names: MetricNames, notes: Notes) -> list[d
         here = f"{place}[{index}]"
         trigger = mapping(here, each)
         kind = text(at(here, "type"), get(here, trigger, "type"))
-        named = [name for name in _names(here, trigger, kind) if name in names]
         if kind == "cpu":
             read.append(_cpu(here, trigger, notes))
-        elif kind in SCALERS or named:
+            continue
+        named = [name for name in _names(here, trigger, kind) if name in names]
+        if kind in SCALERS or named:
             read.append(_external(here, kind, trigger, named[:1], names, notes))
         else:
             why = REFUSED.get(kind, f"nothing here stands for it; name a metric by --metric {kind}=NAME")

@@ -171,9 +171,9 @@ class _Reading:
     def _metric(self, place: str, name: str, check: Mapping[str, Any]) -> str:
         source = text(self._take(place, "source"), check.get("source") or NOMAD_APM[0])
         query = text(self._take(place, "query"), get(place, check, "query"))
-        named = next((each for each in (query, name) if each in self._names), None)
-        if named is not None:
-            ours = metric_name(at(place, "query"), named, self._names, {})
+        named = [each for each in (query, name) if each in self._names]
+        if named:
+            ours = metric_name(at(place, "query"), named[0], self._names, {})
         else:
             ours = (_short_query(query) if source in NOMAD_APM else _haproxy(query)) or ""
         if not ours:

@@ -184,3 +184,11 @@ def test_check_tells_the_shadows_and_the_time_too() -> None:
     )
     assert done.stdout.count("the policy is valid") == 2
     assert done.stdout.count("time passes 10 times faster") == 2
+
+
+def test_metric_that_no_file_has_exits_2_with_one_line() -> None:
+    done = command("--policy", "rules.yaml", "--check", "--metric", "jobs=queue_requests")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "controller: --metric jobs=queue_requests: no policy file has a metric 'jobs'; there is none to name\n"
+    )
