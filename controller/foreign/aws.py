@@ -17,6 +17,7 @@ from typing import Any
 from controller.foreign import MetricNames, PlaceError, Translation, aws_alarm
 from controller.foreign.aws_alarm import checked
 from controller.foreign.aws_metrics import PREDEFINED, Measure, predefined, queried, single
+from controller.foreign.keys import AWS_PAIR, AWS_POLICY, check_keys
 from controller.foreign.values import at, choice, explained, flag, get, listing, mapping, number, whole
 from controller.policies.aws_simple import SimplePolicy
 from controller.policies.aws_step import StepPolicy
@@ -97,7 +98,9 @@ def _items(document: Mapping[str, Any] | list[Any]) -> list[tuple[str, Any]]:
 def _item(place: str, item: Any, names: MetricNames) -> _Reading:
     found = mapping(place, item)
     if "policy" not in found:
+        check_keys(found, AWS_POLICY, place)
         return _Reading(place, found, "", None, names)
+    check_keys(found, AWS_PAIR, place)
     policy_at, alarm_at = at(place, "policy"), at(place, "alarm")
     alarm = None if found.get("alarm") is None else mapping(alarm_at, found["alarm"])
     return _Reading(policy_at, mapping(policy_at, found["policy"]), alarm_at, alarm, names)

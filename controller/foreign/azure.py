@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
+from controller.foreign.keys import AZURE, check_keys
 from controller.foreign.values import at, choice, explained, flag, get, listing, mapping, number, short, text, whole
 
 STATISTICS = {"Average": "average", "Min": "min", "Max": "max", "Sum": "sum", "Count": "count"}
@@ -80,6 +81,7 @@ KNOWN = {name: meaning.metric for name, meaning in METRICS.items()}
 def read(document: Mapping[str, Any], names: MetricNames) -> Translation:
     """The default profile of an autoscale setting. Raises PlaceError for what cannot be read."""
     place, setting = _setting(document)
+    check_keys(setting, AZURE, place)
     profiles = listing(at(place, "profiles"), get(place, setting, "profiles"))
     index = _default(at(place, "profiles"), profiles)
     here, others = f"{at(place, 'profiles')}[{index}]", set(range(len(profiles))) - {index}

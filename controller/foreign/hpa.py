@@ -25,6 +25,7 @@ from typing import Any
 
 from controller import model
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
+from controller.foreign.keys import HPA, check_keys
 from controller.foreign.values import at, explained, get, listing, mapping, short, text
 from controller.policies.hpa import Metric
 from controller.policies.hpa_replicas import MOST
@@ -107,6 +108,7 @@ def read(document: Mapping[str, Any], names: MetricNames) -> Translation:
     """The options of the policy `hpa`. Raises PlaceError for what the API would refuse, and for unknown metrics."""
     word("kind", document.get("kind"), ("HorizontalPodAutoscaler",))
     version = word("apiVersion", document.get("apiVersion"), VERSIONS)
+    check_keys(document, HPA)
     spec, notes = mapping("spec", get("", document, "spec")), Notes()
     minimum, maximum = _bounds(spec, notes)
     options: dict[str, Any] = {"minimum": minimum, "maximum": maximum}

@@ -23,6 +23,7 @@ from typing import Any
 
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
 from controller.foreign.hcl import parse, tidy
+from controller.foreign.keys import NOMAD, check_keys
 from controller.foreign.values import at, choice, duration, explained, get, mapping, number, short, text, whole
 from controller.model import METRICS
 
@@ -64,6 +65,7 @@ def read(document: Mapping[str, Any], names: MetricNames) -> Translation:
         raise PlaceError("", "holds no scaling block of a group and no scaling policy")
     path, count = found[0]
     place, block = ".".join(path), _under(tidied, path)
+    check_keys(block, NOMAD, place)
     low, high = _bounds(place, block, count)
     policy_at = at(place, "policy")
     policy = mapping(policy_at, get(place, block, "policy"))
