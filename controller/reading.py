@@ -3,7 +3,6 @@
 Every error is one line: file, place, value, and what is legal.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -12,11 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from controller.config import HIGHEST, Instances, Limit, PolicyFile, Service
+from controller.config import HIGHEST, PolicyFile
 from controller.document import ConfigError, read_documents, short
 from controller.foreign import MetricNames, Names, PlaceError, Translation
 from controller.foreign.formats import KINDS, translate
 from controller.policies import POLICIES
+from controller.spelling import keys_at, unknown
 
 __all__ = ["ConfigError", "load", "load_all", "unique"]
 
@@ -140,7 +140,9 @@ def _words(error: ValidationError, place: tuple[str, ...]) -> str:
     location = _location((*place, *first["loc"]))
     message, context = first["msg"], first.get("ctx", {})
     if first["type"] == "extra_forbidden":
-        return f"{location}: is not a known key{_suggestion(str(first['loc'][-1]), place)}"
+        model = POLICIES[place[-1]].Config if place else PolicyFile
+        *inner, key = first["loc"]
+        return f"{location}: {unknown(str(key), keys_at(model, inner))}"
     if first["type"] == "missing":
         return f"{location}: is missing"
     if first["type"] in ("model_type", "dict_type"):
@@ -162,15 +164,3 @@ def _location(parts: tuple[Any, ...]) -> str:
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return short(text)
-
-
-def _suggestion(key: str, place: tuple[str, ...]) -> str:
-    """The nearest known key. pydantic does not tell which keys the place has, so all of the file's are candidates."""
-    known = {"metric", "above", "below", "for_s", "add", "remove", "when", "then", "cooldown_s"}
-    models: list[Any] = [PolicyFile, Instances, Service, Limit]
-    if place:
-        models.append(POLICIES[place[-1]].Config)
-    for model in models:
-        known |= set(model.model_fields)
-    near = difflib.get_close_matches(key, sorted(known - {key}), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
