@@ -6,6 +6,7 @@ import logging
 import math
 import signal
 import sys
+import textwrap
 from pathlib import Path
 
 from controller.config import PolicyFile
@@ -184,4 +185,4 @@ def in_force(path: Path, settings: PolicyFile) -> str:
         *([f"for the policy time passes {settings.time_scale:g} times faster"] if settings.time_scale != 1 else []),
         "limits: " + (", ".join(f"{key} {value:g}" for key, value in limits.model_dump().items() if value) or "none"),
     ]
-    return "\n".join(lines)
+    return "\n".join(textwrap.fill(line, 120, subsequent_indent="    ", break_on_hyphens=False) for line in lines)

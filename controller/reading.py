@@ -20,6 +20,11 @@ from controller.spelling import keys_at, unknown
 
 __all__ = ["ConfigError", "load", "load_all", "unique"]
 
+# Production's files say nothing of this. Instances start as fast as they can, for production's wait on machines is not
+# in these policies; ticks are short enough for intervals of seconds that a time scale makes ten times shorter.
+ASSUMED = {"boot": "zygote", "tick_s": 0.25}
+TOLD = ("instances.min", "instances.max", "service.rate_limit", "apply", "boot", "tick_s")
+
 
 def load_all(paths: Sequence[Path], metrics: MetricNames) -> list[PolicyFile]:
     """Read and check policy files, of which at least one must have each of the `metrics`. Raises ConfigError."""
@@ -108,17 +113,41 @@ def _ours(translation: Translation, given: Mapping[str, Any]) -> dict[str, Any]:
     capped = {key: min(value, HIGHEST) for key, value in bounds.items() if value is not None}
     instances = given.get("instances", {})
     merged = {**capped, **instances} if isinstance(instances, dict) else instances
-    return {**translation.settings, **given, "instances": merged, "policy": dict(translation.policy)}
+    return {**ASSUMED, **translation.settings, **given, "instances": merged, "policy": dict(translation.policy)}
+
+
+def _assumed(settings: PolicyFile, said: Mapping[str, Any]) -> str:
+    """What neither the foreign file nor the user's own says, with the values that it has."""
+    dumped, parts = settings.model_dump(), []
+    for place in TOLD:
+        section, _, key = place.rpartition(".")
+        if key not in (said.get(section, {}) if section else said):
+            parts.append(f"{place} {dumped[section][key] if section else dumped[key]}")
+    return ", ".join(parts)
+
+
+def _grouped(unused: Iterable[str]) -> list[str]:
+    """Places with the same reason in one line."""
+    places: dict[str, list[str]] = {}
+    for place, _, reason in (each.partition(": ") for each in unused):
+        places.setdefault(reason, []).append(place)
+    return [f"{', '.join(several)}: {reason}" for reason, several in places.items()]
 
 
 def _checked(path: Path, foreign: _Foreign, given: Mapping[str, Any]) -> PolicyFile:
     """A foreign file with what the user's own file says beside it, and the notes on how it was read."""
     translation = foreign.translation
-    settings = _check(path, _ours(translation, given))
-    most = translation.maximum or 0
+    document = _ours(translation, given)
+    settings, most = _check(path, document), translation.maximum or 0
     capped = [f"{most} instances at most: here {HIGHEST}"] if most > HIGHEST else []
-    lines = [f"read from: {foreign.title}"] + [f"read as: {each}" for each in (*translation.mapped, *capped)]
-    settings._notes = (*lines, *(f"not used: {each}" for each in translation.unused))
+    said = {key: value for key, value in document.items() if key in given or key not in ASSUMED}
+    assumed = _assumed(settings, said)
+    settings._notes = (
+        f"read from: {foreign.title}",
+        *(f"read as: {each}" for each in dict.fromkeys((*translation.mapped, *capped))),
+        *(f"not used: {each}" for each in _grouped(translation.unused)),
+        *([f"not said, so the testbed's own: {assumed}"] if assumed else []),
+    )
     settings._metric_names = foreign.metric_names
     return settings
 

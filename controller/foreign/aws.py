@@ -32,7 +32,7 @@ SIGNS = {EC2_TARGET: TARGET, APPLICATION_TARGET: TARGET, "TargetValue": TARGET, 
 PREDICTIVE = ("PredictiveScalingConfiguration", "PredictiveScalingPolicyConfiguration", "MetricSpecifications")
 ADJUSTMENTS = {word: word for word in ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity")}
 AGGREGATIONS = {word: word for word in ("Average", "Minimum", "Maximum")}
-WHICH = "says which resource, not how large"
+WHICH = "about the resource, not about its size"
 METRIC = "there is one fleet here, and its metrics have fixed units and no dimensions"
 WHY = {
     **dict.fromkeys(("AutoScalingGroupName", "PolicyName", "ServiceNamespace", "ResourceId", "ScalableDimension",
@@ -42,11 +42,11 @@ WHY = {
                     "an alarm invokes the policy that it stands beside, and nobody is notified"),
     "EvaluateLowSampleCountPercentile": "percentiles are always evaluated here",
     "MinAdjustmentStep": "AWS has replaced it by MinAdjustmentMagnitude",
-    "MinAdjustmentMagnitude": "is for PercentChangeInCapacity only",
-    "Cooldown": "is for simple scaling on EC2, and for step scaling on Application Auto Scaling only",
-    "EstimatedInstanceWarmup": "is for target tracking and step scaling on EC2 only",
-    **dict.fromkeys(("ScaleOutCooldown", "ScaleInCooldown"), "is for Application Auto Scaling only"),
-    "MetricAggregationType": "is for step scaling only",
+    "MinAdjustmentMagnitude": "for PercentChangeInCapacity only",
+    "Cooldown": "for simple scaling on EC2, and for step scaling on Application Auto Scaling only",
+    "EstimatedInstanceWarmup": "for target tracking and step scaling on EC2 only",
+    **dict.fromkeys(("ScaleOutCooldown", "ScaleInCooldown"), "for Application Auto Scaling only"),
+    "MetricAggregationType": "for step scaling only",
 }  # fmt: skip
 
 

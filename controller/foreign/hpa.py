@@ -52,8 +52,8 @@ DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, 
 BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 LARGEST = 10**9
 WHY = {
-    "metadata": "is about the object, not about its size",
-    "status": "is what was, not what shall be",
+    "metadata": "about the object, not about its size",
+    "status": "what was, not what shall be",
     "scaleTargetRef": "there is one fleet here",
     "describedObject": "there is one service here",
     "selector": "there is one service here, nothing to select from",

@@ -51,8 +51,8 @@ HTTP_POLL_S = 15
 QUEUE = {"service": {"overload": "queue"}, "apply": "runtime"}  # as the add-on's interceptor does
 LONGEST_WINDOW_S = 60.0
 WHY = {
-    "metadata": "is about where KEDA gets the value",
-    "status": "is what was, not what shall be",
+    "metadata": "about where KEDA gets the value",
+    "status": "what was, not what shall be",
     "scaleTargetRef": "there is one fleet here",
     "authenticationRef": "nobody is asked over a network here",
     "useCachedMetrics": "the HPA reads fresh values here",
@@ -176,7 +176,7 @@ def _annotations(document: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
             notes.left.append(f"{place}: is no annotation that is known here")
     if metadata is not None:
         notes.used.append("metadata")
-        notes.left.append("metadata: is about the object, not about its size")
+        notes.left.append("metadata: about the object, not about its size")
     return options
 
 

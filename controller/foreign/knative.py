@@ -35,15 +35,15 @@ TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", 
 ALGORITHMS = {"linear": "linear", "weighted-exponential": "weighted-exponential",
               "weightedExponential": "weighted-exponential"}  # fmt: skip
 WHY = {
-    "metadata": "is about the object, not about its size",
-    "status": "is what was, not what shall be",
+    "metadata": "about the object, not about its size",
+    "status": "what was, not what shall be",
     "traffic": "there is one revision here",
     "containers": "instances run the testbed's application",
     "timeoutSeconds": "HAProxy has its own timeouts here",
-    "_example": "is a comment",
+    "_example": "a comment",
     "activator-capacity": "there is no activator here",
-    "max-scale-limit": "is about what services may ask for",
-    "requests-per-second-target-default": "is about services with the metric rps",
+    "max-scale-limit": "about what services may ask for",
+    "requests-per-second-target-default": "about services with the metric rps",
 }
 
 

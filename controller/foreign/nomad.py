@@ -119,7 +119,7 @@ def _beside(document: Mapping[str, Any], path: list[str], others: list[list[str]
             elif sibling == "count":
                 yield ".".join(here), "the fleet starts with its minimum"
             else:
-                yield ".".join(here), "says what runs, not how many"
+                yield ".".join(here), "about what runs, not how many"
 
 
 def _bounds(place: str, block: Mapping[str, Any], default: Any) -> tuple[int, int]:

@@ -192,3 +192,11 @@ def test_metric_that_no_file_has_exits_2_with_one_line() -> None:
     assert done.stderr == (
         "controller: --metric jobs=queue_requests: no policy file has a metric 'jobs'; there is none to name\n"
     )
+
+
+def test_check_keeps_to_lines_that_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    example = ROOT / "tests/controller/foreign/examples/aws_application_step.json"
+    assert main(["--policy", str(example), "--check"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert max(map(len, lines)) <= 120
+    assert any(line.startswith("    ") for line in lines)

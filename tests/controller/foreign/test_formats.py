@@ -45,6 +45,30 @@ def test_bounds_and_settings_of_the_file_are_taken_over() -> None:
     assert (knative.service.overload, knative.apply) == ("queue", "runtime")
 
 
+def test_what_no_file_of_production_says_has_values_for_such_files_and_is_told() -> None:
+    settings = load(EXAMPLES / "hpa_php_apache.yaml")
+    assert (settings.boot, settings.tick_s) == ("zygote", 0.25)
+    own = "service.rate_limit 10, apply reload, boot zygote, tick_s 0.25"
+    assert settings.notes[-1] == f"not said, so the testbed's own: {own}"
+    assert load(EXAMPLES / "aws_target_cpu.json").notes[-1].endswith(f": instances.min 1, instances.max 20, {own}")
+
+
+def test_what_the_user_s_own_file_says_is_not_told_as_assumed(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    text = "boot: exec\ntick_s: 1\napply: runtime\nservice: {rate_limit: 5}\npolicy: {file: "
+    mine.write_text(f"{text}{EXAMPLES}/hpa_php_apache.yaml}}")
+    settings = load(mine)
+    assert (settings.boot, settings.tick_s, settings.service.rate_limit) == ("exec", 1, 5)
+    assert not [note for note in settings.notes if note.startswith("not said")]
+
+
+def test_places_that_are_not_used_for_one_reason_are_told_together() -> None:
+    notes = load(EXAMPLES / "aws_step.json").notes
+    reason = "an alarm invokes the policy that it stands beside, and nobody is notified"
+    assert f"not used: [0].alarm.AlarmActions, [1].alarm.AlarmActions: {reason}" in notes
+    assert len(set(notes)) == len(notes)
+
+
 def test_file_of_ours_may_refer_to_one_and_set_what_it_does_not_say(tmp_path: Path) -> None:
     manifest = (EXAMPLES / "hpa_php_apache.yaml").read_text()
     (tmp_path / "hpa.yaml").write_text(manifest)
