@@ -27,7 +27,7 @@ from controller import model
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
 from controller.foreign.keys import HPA, check_keys
 from controller.foreign.values import at, explained, get, listing, mapping, short, text
-from controller.policies.hpa import Metric
+from controller.policies.hpa_config import Metric
 from controller.policies.hpa_replicas import MOST
 
 VERSIONS = ("autoscaling/v2", "autoscaling/v2beta2", "autoscaling/v1")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from controller.foreign import PlaceError, Translation
 from controller.foreign.hpa import METRICS, quantity, read
-from controller.policies.hpa import Hpa, HpaConfig
+from controller.policies.hpa import Hpa
+from controller.policies.hpa_config import HpaConfig
 from tests.controller.foreign.spoil import spoil
 
 EXAMPLES = Path(__file__).parent / "examples"
