@@ -80,7 +80,8 @@ def test_two_differ_only_when_their_intervals_lie_apart(one: list[float], other:
 
 
 def test_differ_of_arms() -> None:
-    assert differ(estimate([1.0, 1.1]), estimate([9.0, 9.1])) is True
+    low, high = estimate([1.0, 1.1]), estimate([9.0, 9.1])
+    assert differ(low, high) is differ(high, low) is True
     assert differ(estimate([1.0, 9.0]), estimate([5.0, 6.0])) is False
     assert differ(None, estimate([5.0, 6.0])) is None
 
