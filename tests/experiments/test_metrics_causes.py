@@ -120,6 +120,7 @@ def test_an_empty_fleet_has_stopped_unless_an_instance_is_on_its_way() -> None:
     assert cause(steady(in_service=0), failed(5.0)) == "stopped"
     assert cause(steady(in_service=0, wanted=1), failed(5.0)) == "stopped"
     assert cause(steady(in_service=0, wanted=1, booting=1), failed(5.0)) == "booting"
+    assert cause(steady(in_service=0), rejected(5.0)) == "too small"  # one that just left has answered
 
 
 def drains(back: bool = False) -> list[Event]:

@@ -35,6 +35,8 @@ def test_an_objective_that_means_nothing_is_refused(field: dict[str, float]) -> 
 def test_a_window_holds_when_the_share_is_met_exactly() -> None:
     assert spells([served(0.0), rejected(0.4)], HALF) == []
     assert spells([served(0.0), rejected(0.4), rejected(0.5)], HALF) == [Spell(0.0, 1.0, ended=False)]
+    twenty = [served(k / 20) for k in range(11)] + [rejected(k / 20) for k in range(11, 20)]
+    assert spells(twenty, SLO(share=0.55)) == []  # 0.55 times 20 is more than 11 in binary
     hundred = [served(k / 100) for k in range(99)] + [rejected(0.995)]
     assert spells(hundred, SLO()) == []
     assert violation_s(spells(hundred[1:], SLO())) == 1
