@@ -10,6 +10,7 @@ from experiments import suite
 from experiments.plan import PlannedRun, planned
 from experiments.processes import RunError
 from experiments.simulator.parameters import DEFAULT, load_parameters
+from experiments.simulator.run import simulate
 from experiments.suite import Suite
 
 
@@ -77,7 +78,7 @@ def test_a_run_that_is_not_valid_is_tried_once_more(
 def test_a_run_that_fails_is_told_at_the_end_and_the_others_are_made(
     runs: list[PlannedRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = suite.simulate
+    real = simulate
 
     def failing(name: str, scenario: Any, *others: Any) -> Any:
         if scenario == runs[0].scenario:
