@@ -14,7 +14,7 @@ rootfs: setup ## build or refresh the template; SUITE=, MIRROR=, BASE= choose an
 	@$(SUDO) env SUITE="$(SUITE)" MIRROR="$(MIRROR)" BASE="$(BASE)" rootfs/build
 
 demo: rootfs ## everything, from nothing to the report of a real ramp; RUN="--peak 20" changes the load
-	@$(SUDO) $(PYTHON) -m experiments run ramp $(RUN)
+	@$(SUDO) $(PYTHON) -m experiments run ramp --repeat 1 $(RUN)
 	@$(PYTHON) -m report
 
 experiments: rootfs ## the whole set of experiments, under an hour; it can be interrupted and goes on where it was
