@@ -20,6 +20,18 @@ How the testbed's terms stand for those of Kubernetes:
 - At zero replicas it is paused, unless `minimum` is 0, which needs an Object or External metric (feature gate
   HPAScaleToZero): then these proposals start it again.
 - A change counts towards the limits of the rate as it was carried out, after the bounds and limits of the policy file.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    time_scale: 10
+    policy:
+      hpa:
+        metrics:
+          - {type: Resource, average_utilization_percent: 50}
+          - {type: Pods, metric: offered_rps, average_value: 8}
+        behavior:
+          scale_down: {stabilization_window_s: 60, policies: [{type: Percent, value: 10, period_s: 60}]}
 """
 
 from collections.abc import Mapping
