@@ -63,7 +63,7 @@ class Controller:
         slots = site.slots_for(bounds.max + bounds.standby)
         runtime, queue = settings.apply == "runtime", settings.service.overload == "queue"
         self._balancer = HAProxy(site, slots if runtime else 0, HELD_REQUESTS if queue else 0, self._sample)
-        self._containers = Containers(site, _environment(settings), closing, settings.boot)
+        self._containers = Containers(site, _environment(settings), closing, settings.boot, settings.service.cpu_cores)
         self._host = Host(self._containers, self._balancer, self._requests.await_first_answer, closing)
         self._cpu = CpuUsage()
         window_s = settings.rate_window_s

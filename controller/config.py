@@ -12,6 +12,7 @@ from controller.policies import POLICIES, Policy
 from controller.policies.base import Strict
 
 HIGHEST = 200  # instances on one host
+LEAST_CORES = 0.02
 
 
 class Instances(Strict):
@@ -30,10 +31,19 @@ class Instances(Strict):
 
 
 class Service(Strict):
-    """What each instance runs with: requests per second it accepts (0: no limit) and what it does beyond them."""
+    """What each instance runs with: requests per second it accepts (0: no limit), what it does beyond them, and the
+    CPU cores that it may use (0: no limit)."""
 
     rate_limit: int = Field(default=10, ge=0, le=100_000)
     overload: Literal["reject", "queue"] = "reject"
+    cpu_cores: float = Field(default=0, ge=0, le=64)
+
+    @field_validator("cpu_cores")
+    @classmethod
+    def _enough_to_boot(cls, cores: float) -> float:
+        if 0 < cores < LEAST_CORES:
+            raise ValueError(f"0 (no limit), or at least {LEAST_CORES:g}, for an instance has to boot with it")
+        return cores
 
 
 class Limit(Strict):
@@ -59,6 +69,7 @@ class PolicyFile(Strict):
     policy: dict[str, Any]
 
     _notes: tuple[str, ...] = PrivateAttr(default=())
+    _metric_names: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("policy")
     @classmethod
@@ -94,14 +105,17 @@ class PolicyFile(Strict):
 
     def with_time_scale(self, factor: float) -> "PolicyFile":
         """The same, with time that passes so many times faster for the policy and its limits."""
-        changed = self.model_copy(update={"time_scale": factor})
-        changed._notes = self._notes
-        return changed
+        return self.model_copy(update={"time_scale": factor})
 
     @property
     def notes(self) -> tuple[str, ...]:
         """How a foreign file was read, and what of it is not used; empty for one of ours."""
         return self._notes
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """What a foreign file calls its metrics; a word of the user's says what one of them means here."""
+        return self._metric_names
 
     def make_fleet(self, service: str, slots: int) -> Fleet:
         """A fleet of `service` with so many addresses. Where each change costs a reload, instances that are healthy

@@ -23,7 +23,7 @@ import lxc
 
 from controller.ports import ControllerError
 from controller.site import Site, mac
-from controller.usage import LITTLE_CPU, set_frozen, set_full_cpu
+from controller.usage import LITTLE_CPU, cpu_limit, set_frozen, set_full_cpu
 from controller.zygote import PAUSE, Zygote, ZygoteError, application, last_line
 
 log = logging.getLogger("controller")
@@ -43,7 +43,7 @@ def lxc_path() -> Path:
     return Path(lxc.get_global_config_item("lxc.lxcpath"))
 
 
-def instance_config(site: Site, template: Path, slot: int, environment: dict[str, str]) -> str:
+def instance_config(site: Site, template: Path, slot: int, environment: dict[str, str], cpu_cores: float = 0.0) -> str:
     """The LXC configuration of the instance in a slot: what is common to all, and what is its own."""
     address = site.address(slot)
     lines = [
@@ -56,6 +56,7 @@ def instance_config(site: Site, template: Path, slot: int, environment: dict[str
         f"lxc.net.0.ipv4.address = {address}/{site.subnet.prefixlen}",
         f"lxc.mount.entry = {site.objects_dir} objects none bind,rw,nosuid,nodev,noexec 0 0",
         *(f"lxc.environment = {name}={value}" for name, value in sorted(environment.items())),
+        *cpu_limit(cpu_cores),
     ]
     return "\n".join(lines) + "\n"
 
@@ -69,9 +70,11 @@ class Containers:
         environment: dict[str, str],
         closing: threading.Event,
         boot: Literal["exec", "zygote"] = "exec",
+        cpu_cores: float = 0.0,
     ) -> None:
         self._site = site
         self._environment = environment
+        self._cpu_cores = cpu_cores
         self._closing = closing  # ends every wait for a boot
         self._path = lxc_path()
         self._dir = site.run_dir / "instances"
@@ -126,9 +129,8 @@ class Containers:
 
     def _clone(self, name: str, slot: int, more: str) -> None:
         self._dir.mkdir(mode=0o700, exist_ok=True)
-        template = self._path / self._site.template
         config, log = self._dir / f"{name}.conf", self._dir / f"{name}.log"
-        text = instance_config(self._site, template, slot, self._environment) + more
+        text = self._config(slot) + more
         config.write_text(text + f"lxc.console.logfile = {self._dir / name}.console\n")
         log.unlink(missing_ok=True)
         command = [
@@ -225,13 +227,12 @@ class Containers:
 
     def started_otherwise(self) -> list[str]:
         """The running instances whose address, objects or environment are not what they would be started with now."""
-        template = self._path / self._site.template
-        configs = {
-            name: instance_config(self._site, template, slot, self._environment)
-            for name, slot in self.running().items()
-            if slot <= self._site.slots
-        }
+        configs = {name: self._config(slot) for name, slot in self.running().items() if slot <= self._site.slots}
         return sorted(name for name in self.running() if not self._was_started_with(name, configs.get(name)))
+
+    def _config(self, slot: int) -> str:
+        template = self._path / self._site.template
+        return instance_config(self._site, template, slot, self._environment, self._cpu_cores)
 
     def _was_started_with(self, name: str, config: str | None) -> bool:
         with contextlib.suppress(OSError):

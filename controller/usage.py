@@ -38,6 +38,17 @@ def set_frozen(pid: int, frozen: bool) -> None:
 LITTLE_CPU = "lxc.cgroup.cpu.shares = 64\nlxc.cgroup2.cpu.weight = 6\n"
 
 
+CPU_PERIOD_US = 100_000  # the kernel's default
+
+
+def cpu_limit(cores: float) -> list[str]:
+    """The lines of LXC's configuration that give a container at most so much CPU time; 0 is no limit."""
+    if not cores:
+        return []
+    quota_us = round(cores * CPU_PERIOD_US)
+    return [f"lxc.cgroup.cpu.cfs_quota_us = {quota_us}", f"lxc.cgroup2.cpu.max = {quota_us} {CPU_PERIOD_US}"]
+
+
 def set_full_cpu(pid: int) -> None:
     """Give the cgroup a process is in what every other gets, the kernel's default. Raises OSError."""
     path = control_file(pid, "cpu", "cpu.shares", "cpu.weight")

@@ -6,9 +6,9 @@ from pathlib import Path
 from controller.config import PolicyFile
 from controller.judge import Judge
 from controller.ports import ControllerError
-from controller.reading import load, unique
+from controller.reading import changed, load, unique
 from experiments.machine import ROOT
-from experiments.scenario import Scenario
+from experiments.scenario import Scenario, merged
 
 
 class PolicyError(Exception):
@@ -16,9 +16,12 @@ class PolicyError(Exception):
 
 
 def settings_of(scenario: Scenario, path: str) -> PolicyFile:
-    """A policy file of the scenario with its metrics and its time. Raises PolicyError."""
+    """A policy file of the scenario with its metrics and its time, and, if it is the one that acts, the scenario's
+    settings. Raises PolicyError."""
     try:
         settings = load(ROOT / path, scenario.metrics)
+        if scenario.settings and path == scenario.policy:
+            settings = changed(ROOT / path, settings, merged(settings.model_dump(mode="json"), scenario.settings))
     except ControllerError as error:
         raise PolicyError(str(error)) from error
     return settings if scenario.time_scale is None else settings.with_time_scale(scenario.time_scale)

@@ -1,10 +1,10 @@
 """The oracle: the cheapest fleet that would have served every request without a wait, for it knew the load before.
 
-An instance serves `capacity_rps` requests in any second, as the web application's rate limiter counts them. So n
-instances are enough at a moment when at most n times as many requests came within the second before it, both ends
-included: then one of them has a turn left, whoever served the others. An instance has to be ordered `boot_s` before it
-serves and costs from then on; to stop it takes no time and costs nothing. Hence the cheapest fleet at t is the most
-that is needed at any time from t to t + boot_s.
+What n instances serve in any second is known from their capacity; with the web application's rate limit it is n times
+that, as the limiter counts. So n instances are enough at a moment when at most so many requests came within the second
+before it, both ends included: then one of them has a turn left, whoever served the others. An instance has to be
+ordered `boot_s` before it serves and costs from then on; to stop it takes no time and costs nothing. Hence the cheapest
+fleet at t is the most that is needed at any time from t to t + boot_s.
 """
 
 import math
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-WINDOW_S = 1.0  # of the rate limiter
+from experiments.metrics.capacity import WINDOW_S, Capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Steps:
         return math.fsum(count * span_s for count, span_s in zip(self.counts, spans_s, strict=True))
 
 
-def demand(due_s: Iterable[float], capacity_rps: float) -> Steps:
+def demand(due_s: Iterable[float], capacity: Capacity) -> Steps:
     """The instances that are needed at least, while requests are due at these times."""
     came_s = sorted(due_s)
     if not came_s:
@@ -46,8 +46,8 @@ def demand(due_s: Iterable[float], capacity_rps: float) -> Steps:
     steps, within = [], 0
     for t_s, change in sorted([(t_s, 1) for t_s in came_s] + [(t_s, -1) for t_s in left_s]):
         within += change
-        steps.append((t_s, math.ceil(within / (capacity_rps * WINDOW_S) - 1e-9)))
-    return _staircase(steps, left_s[-1])
+        steps.append((t_s, capacity.instances_for(within)))
+    return staircase(steps, left_s[-1])
 
 
 def ordered_ahead(needed: Steps, boot_s: float) -> Steps:
@@ -67,21 +67,25 @@ def ordered_ahead(needed: Steps, boot_s: float) -> Steps:
         while ahead and ahead[0][0] <= t_s:
             ahead.popleft()
         steps.append((t_s, ahead[0][1] if ahead else 0))
-    return _staircase(steps, needed.end_s)
+    return staircase(steps, needed.end_s)
 
 
 def oracle(
-    due_s: Iterable[float], capacity_rps: float, boot_s: float, span_s: tuple[float, float], minimum: int = 0
+    due_s: Iterable[float], capacity: Capacity, boot_s: float, span_s: tuple[float, float], minimum: int = 0
 ) -> Steps:
     """The cheapest fleet from `span_s[0]` to `span_s[1]`, never below `minimum`, that serves all that is due within."""
+    needed = demand(due_s, capacity)
+    return over(ordered_ahead(needed, boot_s) if needed.times_s else needed, span_s, minimum)
+
+
+def over(steps: Steps, span_s: tuple[float, float], minimum: int = 0) -> Steps:
+    """The part of a staircase from `span_s[0]` to `span_s[1]`, never below `minimum`."""
     start_s, end_s = span_s
-    needed = demand(due_s, capacity_rps)
-    ahead = ordered_ahead(needed, boot_s) if needed.times_s else needed
-    moments = [start_s, *(t_s for t_s in (*ahead.times_s, ahead.end_s) if start_s < t_s < end_s)]
-    return _staircase([(t_s, max(minimum, ahead.at(t_s))) for t_s in moments], end_s)
+    moments = [start_s, *(t_s for t_s in (*steps.times_s, steps.end_s) if start_s < t_s < end_s)]
+    return staircase([(t_s, max(minimum, steps.at(t_s))) for t_s in moments], end_s)
 
 
-def _staircase(steps: Sequence[tuple[float, int]], end_s: float) -> Steps:
+def staircase(steps: Sequence[tuple[float, int]], end_s: float) -> Steps:
     """Of several counts at one time the last one holds; steps that change nothing are left out."""
     last = dict(steps)  # keeps the order of the times
     kept: list[tuple[float, int]] = []

@@ -4,9 +4,10 @@ results/<run-id>/
   run.json        what was run: scenario, load, machine, versions, status
   policy.yaml     the policy in force, with all defaults; given-* is the file that it was read from
   journal.jsonl   the controller's journal: one line a tick and one an event
-  requests.csv    every request: due, sent and done on the journal's time axis, outcome
+  requests.csv    every request: due, sent and done on the journal's time axis, outcome, cause
   samples.csv     the journal's ticks as a table
   oracle.csv      the cheapest fleet that would have served everything, see experiments.oracle
+  demand.csv      the fewest instances that the load needed, see experiments.metrics.demand
   summary.json    the key figures
   controller.log, locust.log
 """
@@ -14,9 +15,7 @@ results/<run-id>/
 import contextlib
 import json
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,35 +32,34 @@ from controller.preflight import check_root
 from controller.site import Site
 from experiments import summary
 from experiments.deciding import PolicyError, arguments_of, settings_of, shadows_of
+from experiments.faults import Faults
 from experiments.machine import ROOT, machine, versions
+from experiments.metrics.capacity import capacity_of
+from experiments.processes import PYTHON, RunError, locust_command, process, say, tail
 from experiments.scenario import Scenario
 from loadgen.ledger import Record
 
-PYTHON = str(ROOT / ".venv" / "bin" / "python")
-LOCUST = str(ROOT / ".venv" / "bin" / "locust")
 READY_S = 120.0  # an emulated machine needs most of it
-STOP_S = 90.0
 PROGRESS_S = 5.0
-
-
-class RunError(Exception):
-    """The run could not be made; the message is for the user."""
 
 
 @dataclass
 class Evidence:
-    """The folder of one run: what was run, and what came of it. `facts` are further fields of run.json."""
+    """The folder of one run: what was run, and what came of it. `facts` are further fields of run.json; `slug` ends the
+    run's name, the scenario's name where none is given."""
 
     scenario_name: str
     scenario: Scenario
     results: Path
     kind: Literal["real", "simulated"] = "real"
     facts: Mapping[str, Any] = field(default_factory=dict)
+    slug: str = ""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
-        self.run_id = f"{self.started:%Y%m%d-%H%M%S}-{self.scenario_name}"
+        self.run_id = f"{self.started:%Y%m%d-%H%M%S}-{self.slug or self.scenario_name}"
         self.folder = self.results / self.run_id
+        self.faults: list[dict[str, Any]] = []
 
     @property
     def policy(self) -> Path:
@@ -100,11 +98,11 @@ class Evidence:
     def collect(self, records: Sequence[Record]) -> dict[str, Any]:
         """Write what follows from the journal and these requests; returns the key figures."""
         events = summary.read_journal(self.journal)
-        summary.write_requests(self.folder / "requests.csv", records)
-        summary.samples(events).to_csv(self.folder / "samples.csv", index=False)
-        if (steps := summary.oracle_of(events, records)) is not None:
-            summary.write_oracle(self.folder / "oracle.csv", steps)
-        figures = summary.summarise(events, records, self.scenario.load.duration_s)
+        capacity = capacity_of(summary.policy_of(events), self.results)
+        self.facts = {**self.facts, "capacity": capacity and capacity.told}
+        account = summary.Account(events, records, capacity)
+        account.write(self.folder)
+        figures = account.figures(self.scenario.load.duration_s)
         write_json(self.folder / "summary.json", figures)
         return figures
 
@@ -117,7 +115,7 @@ class Evidence:
             "settle_s": scenario.settle_s,
             "shape": {"kind": scenario.load.shape, **scenario.load.model_dump(exclude={"shape"})},
             "policy_file": scenario.policy, "shadow_files": scenario.shadows, "time_scale": scenario.time_scale or 1,
-            "machine": machine(), "versions": versions(), **self.facts,
+            "faults": self.faults, "machine": machine(), "versions": versions(), **self.facts,
         })  # fmt: skip
 
 
@@ -148,20 +146,28 @@ class Run(Evidence):
     def _drive(self) -> None:
         controller = [PYTHON, "-m", "controller", "--policy", str(self.policy), "--journal", str(self.journal),
                       "--entry", self.entry, *arguments_of(self.scenario)]  # fmt: skip
-        with self._process(controller, "controller") as up:
+        with process(controller, self.folder / "controller.log") as up:
             self._await_ready(up)
             say(f"{self.run_id}: the controller is up, the load begins ({self.scenario.load.duration_s:g} s)")
-            # Locust has to keep its schedule while the fleet is busy on the same cores.
-            load = ["nice", "-n", "-10", LOCUST, "-f", f"loadgen/{self.scenario.load.shape}.py", "--headless",
-                    "--host", f"http://{self.entry}", "--requests-csv", str(self.folder / "requests.raw.csv"),
-                    *self.scenario.load.arguments()]  # fmt: skip
-            with self._process(load, "locust") as locust:
+            load = locust_command(self.scenario.load, self.entry, self.folder / "requests.raw.csv")
+            with process(load, self.folder / "locust.log") as locust, self._faults():
                 self._watch(locust, up)
             time.sleep(self.scenario.settle_s)
         if up.returncode != 0:
             raise RunError(f"the controller ended with {up.returncode}: {tail(self.folder / 'controller.log')}")
         if locust.returncode != 0:
             raise RunError(f"Locust ended with {locust.returncode}: {tail(self.folder / 'locust.log')}")
+
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
+        """What the scenario wants to go wrong, from now on."""
+        faults = Faults(self.scenario.faults, self.journal, self.scenario.load.seed)
+        self.faults = faults.done
+        faults.start()
+        try:
+            yield
+        finally:
+            faults.stop()
 
     def _await_ready(self, controller: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + READY_S
@@ -188,18 +194,6 @@ class Run(Evidence):
                 raise RunError(f"Locust did not end within {limit_s:.0f} s")
             say(f"{elapsed_s:4.0f} s  {_last_sentence(self.journal)}")
 
-    @contextlib.contextmanager
-    def _process(self, command: list[str], name: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a command beside us in a session of its own, so that Ctrl-C reaches only us; end it in any case."""
-        with (self.folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-            try:
-                yield process
-            finally:
-                end(process)
-
     def _collect(self) -> dict[str, Any]:
         events = summary.read_journal(self.journal)
         origin_s = next(event["monotonic_s"] for event in events if event["event"] == "start")
@@ -207,27 +201,6 @@ class Run(Evidence):
         figures = self.collect(summary.read_requests(raw, origin_s))
         raw.unlink()
         return figures
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, then patience: the controller removes all that it made."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            print(f"{process.args!r} had to be killed; 'make clean-host' removes what it left", file=sys.stderr)
-
-
-def tail(path: Path) -> str:
-    lines = path.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it wrote nothing"
 
 
 def _last_sentence(journal: Path) -> str:

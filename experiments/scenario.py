@@ -1,56 +1,151 @@
-"""Scenario files: what is offered to which policy, and what is expected of it."""
+"""Scenario files: what is offered to which policies, and what is expected of them.
 
+A scenario has one or more *arms*: variants that differ from it in what they name. With `loads`, each arm meets each
+load. Each arm is run `repeat` times, with one seed after the other.
+"""
+
+import string
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from loadgen.load import Load, LoadError, changed, error_line
 
 FOLDER = Path(__file__).parent / "scenarios"
+WHOLE = ("policy", "metrics")  # what a change replaces as a whole, for its keys belong together
 
 
 class ScenarioError(Exception):
     """The scenario cannot be used; the message is one line with file, place and what is legal."""
 
 
-class Scenario(BaseModel):
-    """One scenario; `policy` and `shadows` are paths from the project's root. `metrics` says what those of foreign
-    files mean, `time_scale` how much faster time passes for the policies (None: as their files say)."""
+class Strict(BaseModel):
+    """A part of a scenario: unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+
+class Expectation(Strict):
+    """A bound for a figure of summary.json, its mean over the repeats: of one arm, or of every arm where none is named.
+    With `times`, the bound is so many times the same figure of that arm."""
+
+    figure: str = Field(min_length=1)
+    arm: str | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+    times: str | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "Expectation":
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError("needs exactly one of at_most, at_least")
+        return self
+
+
+class Fault(Strict):
+    """Something that goes wrong on purpose, `at_s` seconds after the load began."""
+
+    at_s: float = Field(ge=0, le=3600)
+    kind: Literal["kill-instance"]
+
+
+class Scenario(Strict):
+    """One scenario; `policy` and `shadows` are paths from the project's root. `settings` are keys of the policy file
+    that are other here, `metrics` says what those of foreign files mean, `time_scale` how much faster time passes for
+    the policies (None: as their files say). `order` is the scenario's place in a report."""
+
     title: str = Field(min_length=1)
     hypothesis: str = Field(min_length=1)
-    policy: str
+    policy: str = "rules.yaml"
+    settings: dict[str, Any] = {}
     shadows: tuple[str, ...] = ()
     metrics: dict[str, str] = {}
     time_scale: float | None = Field(default=None, ge=0.01, le=1000)
     load: Load
-    settle_s: float = Field(default=5, ge=0, le=600)
+    faults: tuple[Fault, ...] = ()
+    settle_s: float = Field(default=2, ge=0, le=600)
+    simulated: bool = False
+    order: int = 99
+    repeat: int = Field(default=1, ge=1, le=100)
+    arms: dict[str, dict[str, Any]] = {}
+    loads: dict[str, dict[str, Any]] = {}
+    expect: tuple[Expectation, ...] = ()
+
+    @field_validator("simulated")
+    @classmethod
+    def _without_faults(cls, simulated: bool, info: Any) -> bool:
+        if simulated and info.data.get("faults"):
+            raise ValueError("faults are not simulated")
+        return simulated
+
+    @field_validator("hypothesis")
+    @classmethod
+    def _fillable(cls, hypothesis: str) -> str:
+        list(string.Formatter().parse(hypothesis))
+        return hypothesis
 
     def claim(self) -> str:
         """The hypothesis with the load's and the policy's values in it."""
         return self.hypothesis.format(policy=self.policy, **self.load.model_dump())
 
+    def variants(self) -> dict[str, "Scenario"]:
+        """Each arm by its name, as a scenario without arms; "" where there is but one. With loads, the names are
+        <arm>/<load>, or <load> alone. Raises ScenarioError, which names the arm."""
+        found = {}
+        for arm, changes in (self.arms or {"": {}}).items():
+            for load, document in (self.loads or {"": {}}).items():
+                name = "/".join(part for part in (arm, load) if part)
+                found[name] = self._variant(name, changes, document)
+        return found
+
+    def _variant(self, name: str, changes: Mapping[str, Any], load: Mapping[str, Any]) -> "Scenario":
+        own = self.model_dump(exclude={"arms", "loads"}, exclude_unset=True)
+        document = merged(merged(own, {"load": load} if load else {}), changes)
+        return parse(document, f"arms.{name}")
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` in it, mapping by mapping; a load of another shape or mode replaces the one before."""
+    result = dict(base)
+    for key, value in changes.items():
+        before = base.get(key)
+        if not isinstance(before, Mapping) or not isinstance(value, Mapping) or key in WHOLE or _differ(before, value):
+            result[key] = value
+        else:
+            result[key] = merged(before, value)
+    return result
+
+
+def _differ(load: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return any(other.get(name, load.get(name)) != load.get(name) for name in ("shape", "mode"))
+
 
 def names() -> list[str]:
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    """The shipped scenarios in their order."""
+    return sorted(
+        (path.stem for path in FOLDER.glob("*.yaml")), key=lambda name: (_document(name).get("order", 99), name)
+    )
 
 
-def load_scenario(name: str, overrides: Mapping[str, float]) -> Scenario:
-    """The shipped scenario of that name, with some of its load's parameters replaced. `highest_rps` replaces the
-    highest rate, whatever it is called. Raises ScenarioError."""
-    path = FOLDER / f"{name}.yaml"
-    if not path.exists():
+def load_scenario(name: str, overrides: Mapping[str, float], quick: bool = False) -> Scenario:
+    """The shipped scenario of that name, with some of its load's parameters replaced; `quick` is its short form.
+    `highest_rps` replaces the highest rate, whatever it is called. Raises ScenarioError."""
+    if not (FOLDER / f"{name}.yaml").exists():
         raise ScenarioError(f"{name!r} is no scenario; known are {', '.join(names())}")
-    scenario = parse(yaml.safe_load(path.read_text()), path.name)
+    document = _document(name)
+    short = document.pop("quick", {})
+    scenario = parse(merged(document, short) if quick else document, f"{name}.yaml")
     try:
-        return scenario.model_copy(update={"load": changed(scenario.load, overrides)})
+        return scenario.model_copy(update={"load": changed(scenario.load, overrides)}) if overrides else scenario
     except LoadError as error:
-        raise ScenarioError(f"{path.name}: load: {error}") from error
+        raise ScenarioError(f"{name}.yaml: load: {error}") from error
+
+
+def _document(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))
 
 
 def parse(document: Mapping[str, Any], source: str) -> Scenario:

@@ -1,19 +1,27 @@
 """The key figures of a run, from its journal and its requests.
 
 What the load generator counts, it counts itself (loadgen.summary), latency from the due time included; here the fleet's
-side is added.
+side is added, and what lies in experiments.metrics.
 """
 
 import csv
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from experiments.oracle import Steps, oracle
+from experiments.metrics.capacity import Capacity, capacity_of
+from experiments.metrics.causes import causes_of, counts_by_cause
+from experiments.metrics.course import course_of
+from experiments.metrics.demand import lasting_demand
+from experiments.metrics.elasticity import Elasticity, contradictory_actions, elasticity
+from experiments.metrics.service import SLO, first_after_zero_ms, recovery_s, spells, time_to_adapt_s, violation_s
+from experiments.oracle import Steps, oracle, over
 from loadgen.ledger import Record
 from loadgen.summary import Summary
 from loadgen.summary import summarise as summarise_requests
@@ -55,10 +63,9 @@ def read_requests(path: Path, origin_s: float) -> list[Record]:
     return sorted(records, key=lambda record: record.due_s)
 
 
-def write_requests(path: Path, records: Iterable[Record]) -> None:
-    """One row a request, times in seconds on the journal's axis."""
-    frame = pd.DataFrame(records, columns=list(Record._fields))
-    frame.to_csv(path, index=False, float_format="%.6f")
+def policy_of(events: Iterable[Event]) -> dict[str, Any]:
+    """The policy file in force, with all defaults; empty where the journal does not tell."""
+    return next((event["policy"] for event in events if event["event"] == "start"), {})
 
 
 def samples(events: Iterable[Event]) -> pd.DataFrame:
@@ -67,10 +74,113 @@ def samples(events: Iterable[Event]) -> pd.DataFrame:
 
 
 def summarise(events: Sequence[Event], records: Sequence[Record], duration_s: float) -> dict[str, Any]:
-    """The figures of one run; `records` on the journal's time axis, `duration_s` is the load's."""
-    load = summarise_requests(records, duration_s)
-    fleet = fleet_figures(events)
-    return {**request_figures(load), **fleet, **oracle_figures(fleet["instance_seconds"], oracle_of(events, records))}
+    """The figures of one run whose instances serve what their rate limit says, see Account."""
+    return Account(events, records, capacity_of(policy_of(events))).figures(duration_s)
+
+
+@dataclass(frozen=True)
+class Account:
+    """A run's journal; its requests in the order of their due times, on the journal's axis; what its instances can
+    serve, None where that is not known; and what follows from these."""
+
+    events: Sequence[Event]
+    records: Sequence[Record]
+    capacity: Capacity | None
+
+    @cached_property
+    def oracle(self) -> Steps | None:
+        """The oracle for what was due, within the policy's minimum, from the first tick to the last; None where there
+        is none, or no capacity. It waits for an instance as long as this run did (median)."""
+        span_s = self._ticks_s
+        if self.capacity is None or span_s is None:
+            return None
+        waits_ms = [event["total_ms"] for event in self.events if "total_ms" in event]
+        boot_s = float(np.median(waits_ms)) / 1000 if waits_ms else 0.0
+        minimum = policy_of(self.events)["instances"]["min"]
+        return oracle((record.due_s for record in self.records), self.capacity, boot_s, span_s, minimum)
+
+    @cached_property
+    def demand(self) -> Steps | None:
+        """The instances needed, from the first tick to the last; None as for the oracle."""
+        span_s = self._ticks_s
+        if self.capacity is None or span_s is None:
+            return None
+        return lasting_demand((record.due_s for record in self.records), self.capacity, span_s)
+
+    @cached_property
+    def causes(self) -> list[str]:
+        """Why each request was not served, "" for one that was."""
+        return causes_of(self.events, self.records, self.demand)
+
+    @property
+    def _ticks_s(self) -> tuple[float, float] | None:
+        ticks_s = [event["t_s"] for event in self.events if event["event"] == "tick"]
+        return (ticks_s[0], ticks_s[-1]) if ticks_s else None
+
+    @property
+    def _load_s(self) -> tuple[float, float]:
+        """The first due time and the last one."""
+        return (self.records[0].due_s, self.records[-1].due_s) if self.records else (0.0, 0.0)
+
+    def figures(self, duration_s: float) -> dict[str, Any]:
+        """The key figures; `duration_s` is the load's."""
+        fleet, requests = fleet_figures(self.events), request_figures(summarise_requests(self.records, duration_s))
+        return {
+            **requests,
+            "served_rps": round(requests["served"] / duration_s, 3),
+            "not_served_by_cause": counts_by_cause(self.causes),
+            **fleet,
+            **oracle_figures(fleet["instance_seconds"], self.oracle),
+            **self._elasticity_figures(),
+            **self._service_figures(),
+        }
+
+    def _elasticity_figures(self) -> dict[str, Any]:
+        """From the first request's due time to the last one's; what needs the demand is None without one."""
+        figures: dict[str, Any] = {field.name: None for field in fields(Elasticity)}
+        start_s, end_s = span_s = self._load_s
+        if start_s < end_s:
+            supply = course_of(self.events).in_service
+            figures["mean_in_service_instances"] = over(supply, span_s).instance_seconds / (end_s - start_s)
+            if self.demand is not None:
+                figures = asdict(elasticity(self.demand, supply, span_s))
+        return {name: None if value is None else round(value, 4) for name, value in figures.items()}
+
+    def _service_figures(self) -> dict[str, Any]:
+        decisions = [(event["t_s"], event["wanted"] - event["was"])
+                     for event in self.events if event["event"] == "decision"]  # fmt: skip
+        slo, (start_s, end_s) = SLO(), self._load_s
+        found = spells(self.records, slo)
+        first_ms = first_after_zero_ms(self.records, course_of(self.events).in_service)
+        adapted_s = time_to_adapt_s(found, [t_s for t_s, change in decisions if change > 0 and start_s <= t_s <= end_s])
+        return {
+            "contradictory_actions": contradictory_actions(decisions),
+            "time_to_adapt_s": None if adapted_s is None else round(adapted_s, 4),
+            "recovery_s": recovery_s(found),
+            "first_after_zero_ms": None if first_ms is None else round(first_ms, 2),
+            "slo_violation_s": violation_s(found),
+            "slo": slo.model_dump(),
+        }
+
+    def write(self, folder: Path) -> None:
+        """The tables of a run's folder: requests.csv, samples.csv, and oracle.csv and demand.csv where known."""
+        write_requests(folder / "requests.csv", self.records, self.causes)
+        samples(self.events).to_csv(folder / "samples.csv", index=False)
+        for name, steps in (("oracle", self.oracle), ("demand", self.demand)):
+            if steps is not None:
+                write_steps(folder / f"{name}.csv", steps)
+
+
+def write_requests(path: Path, records: Iterable[Record], causes: Iterable[str]) -> None:
+    """One row a request, times in seconds on the journal's axis; and why it was not served, empty where it was."""
+    frame = pd.DataFrame(records, columns=list(Record._fields)).assign(cause=list(causes))
+    frame.to_csv(path, index=False, float_format="%.6f")
+
+
+def write_steps(path: Path, steps: Steps) -> None:
+    """One row a step: from when on, how many instances; the last row is the end."""
+    rows = [*zip(steps.times_s, steps.counts, strict=True), (steps.end_s, steps.counts[-1])]
+    pd.DataFrame(rows, columns=["t_s", "instances"]).to_csv(path, index=False, float_format="%.6f")
 
 
 def request_figures(load: Summary) -> dict[str, Any]:
@@ -100,6 +210,7 @@ def fleet_figures(events: Sequence[Event]) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "instance_seconds": instance_seconds(ticks),
         "in_service_max": int(ticks["in_service"].max()),
+        "in_service_end": int(ticks["in_service"].iloc[-1]),
         "decisions_up": sum(change > 0 for change in changes),
         "decisions_down": sum(change < 0 for change in changes),
         "reloads": len(reloads_ms),
@@ -118,32 +229,12 @@ def instance_seconds(ticks: pd.DataFrame) -> float:
     return round(float((ticks["in_service"].iloc[:-1] * np.diff(ticks["t_s"])).sum()), 1)
 
 
-def oracle_of(events: Sequence[Event], records: Sequence[Record]) -> Steps | None:
-    """The oracle for what was due in this run, within the policy's minimum; None where an instance has no rate limit,
-    for then its capacity is not known. It waits for an instance as long as this run did (median)."""
-    policy: dict[str, Any] = next((event["policy"] for event in events if event["event"] == "start"), {})
-    capacity_rps = policy.get("service", {}).get("rate_limit", 0)
-    ticks_s = [event["t_s"] for event in events if event["event"] == "tick"]
-    if not capacity_rps or not ticks_s:
-        return None
-    waits_ms = [event["total_ms"] for event in events if "total_ms" in event]
-    boot_s = float(np.median(waits_ms)) / 1000 if waits_ms else 0.0
-    span_s = (ticks_s[0], ticks_s[-1])
-    return oracle((record.due_s for record in records), capacity_rps, boot_s, span_s, policy["instances"]["min"])
-
-
 def oracle_figures(instance_seconds: float, steps: Steps | None) -> dict[str, float | None]:
     """What the oracle's fleet costs, and how many times that the run's fleet cost."""
     if steps is None or not steps.instance_seconds:
         return {"oracle_instance_seconds": None, "cost_ratio": None}
     least_s = steps.instance_seconds
     return {"oracle_instance_seconds": round(least_s, 1), "cost_ratio": round(instance_seconds / least_s, 3)}
-
-
-def write_oracle(path: Path, steps: Steps) -> None:
-    """One row a step: from when on, how many instances; the last row is the end."""
-    rows = [*zip(steps.times_s, steps.counts, strict=True), (steps.end_s, steps.counts[-1])]
-    pd.DataFrame(rows, columns=["t_s", "instances"]).to_csv(path, index=False, float_format="%.6f")
 
 
 def _percentiles(name: str, values: Sequence[float], ranks: Sequence[int]) -> dict[str, float | None]:

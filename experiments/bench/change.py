@@ -15,7 +15,7 @@ from controller.haproxy import HAProxy, prepare_run_dir
 from controller.haproxy_config import render, servers_of
 from controller.site import Site
 from experiments.bench.model import Context, Samples, Series
-from experiments.runner import RunError
+from experiments.processes import RunError
 
 SIZES, TIMES = (1, 10, 50, 100, 200), 20
 QUICK_SIZES, QUICK_TIMES = (1, 50), 5

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from experiments.bench.model import Context, Series
-from experiments.bench.testbed import Policy, controller
+from experiments.testbed import Policy, controller
 
 SIZES, TICK_S, WINDOW_S, WINDOWS = (1, 10, 50, 100, 200), 0.25, 3.0, 4
 QUICK_SIZES, QUICK_WINDOW_S = (5,), 1.0
@@ -29,7 +29,7 @@ def run(context: Context) -> list[Series]:
 def _measure(context: Context, instances: int, window_s: float) -> tuple[Series, Series]:
     """The controller's share of a core, and its median tick: all of it but what goes on in the background."""
     context.say(f"{instances} idle instances, {1 / TICK_S:g} ticks a second, over {WINDOWS * window_s:g} s")
-    with controller(context, f"cost-{instances}", policy("zygote", instances)) as testbed:
+    with controller(context.folder / f"cost-{instances}", policy("zygote", instances)) as testbed:
         testbed.await_fleet(instances)
         time.sleep(1.0)
         shares = [_percent_of_a_core(testbed.process.pid, window_s) for _ in range(WINDOWS)]

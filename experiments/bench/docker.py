@@ -18,7 +18,7 @@ from controller.containers import Containers, lxc_path
 from controller.haproxy import prepare_run_dir
 from controller.site import Site
 from experiments.bench.model import Context, Samples, Series
-from experiments.runner import RunError
+from experiments.processes import RunError
 
 IMAGE = NAME = "tidebed-bench"
 SAMPLES = 15

@@ -13,7 +13,7 @@ from typing import Any
 from experiments.bench.journal import PARTS, growths, scale_ups
 from experiments.bench.load import EvenLoad
 from experiments.bench.model import Context, Samples, Series
-from experiments.bench.testbed import ENTRY, Policy, controller
+from experiments.testbed import ENTRY, Policy, controller
 
 PACED_RPS, IN_FLIGHT, ENDLESS_RPS = 20, 20, 1000  # the fleet may hold 16 requests
 EVEN_RPS, CONNECTIONS = 200, 2
@@ -74,7 +74,7 @@ def run(context: Context) -> list[Series]:
 
 def _measure(context: Context, way: Way, growth: int, name: str, samples: Samples) -> None:
     """One controller grows by so many instances."""
-    with controller(context, name, way.policy(growth)) as testbed:
+    with controller(context.folder / name, way.policy(growth)) as testbed:
         testbed.await_fleet(1, way.standby)
 
         def grown() -> bool:

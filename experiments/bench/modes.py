@@ -1,25 +1,22 @@
 """A twenty-fold step, and the ramp, in each mode: what is not served, and how late the answers come."""
 
 import itertools
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from experiments.bench.model import Context, Series
-from experiments.bench.testbed import ENTRY, Policy, Testbed, controller
 from experiments.machine import ROOT
-from experiments.runner import LOCUST, RunError, end, tail
 from experiments.scenario import load_scenario
-from experiments.summary import read_requests, request_figures
+from experiments.summary import request_figures
+from experiments.testbed import Policy, controller, offer
 from loadgen.ledger import Record
+from loadgen.load import Load, parse_load
 from loadgen.summary import summarise
 
-STEP = ["--low=5", "--high=100", "--before=5", "--duration=20"]
-QUICK_STEP = ["--low=5", "--high=100", "--before=5", "--duration=10"]
+STEP = {"shape": "step", "low_rps": 5, "high_rps": 100, "before_s": 5}
+STEP_S, QUICK_STEP_S = 20, 10
 QUICK_RAMP = {"duration_s": 20.0}
-LOAD_S = 300.0  # the longest that a load may take
 RULES, LOSSLESS = ROOT / "rules.yaml", ROOT / "experiments" / "policies" / "lossless.yaml"
 
 
@@ -35,44 +32,27 @@ def modes() -> dict[str, Policy]:
 
 
 def run_step(context: Context) -> list[Series]:
-    return _run(context, "step", QUICK_STEP if context.quick else STEP)
+    return _run(context, parse_load({**STEP, "duration_s": QUICK_STEP_S if context.quick else STEP_S}))
 
 
 def run_ramp(context: Context) -> list[Series]:
     """The load of the scenario of that name."""
     load = load_scenario("ramp", QUICK_RAMP if context.quick else {}).load
-    return _run(context, "ramp", load.arguments())
+    return _run(context, load)
 
 
-def _run(context: Context, shape: str, options: list[str]) -> list[Series]:
+def _run(context: Context, load: Load) -> list[Series]:
     found = []
     for number, (mode, policy) in enumerate(modes().items(), start=1):
         if context.quick and number > 1:
             break
-        context.say(f"{shape} of the load, {mode}")
-        with controller(context, f"{shape}-{number}", policy) as testbed:
+        context.say(f"{load.shape} of the load, {mode}")
+        folder = context.folder / f"{load.shape}-{number}"
+        with controller(folder, policy) as testbed:
             testbed.await_fleet(1)
-            records = _offer(context.folder / f"{shape}-{number}", shape, options, testbed)
+            records = offer(load, testbed, folder / "requests.csv")
         found += _series(context, mode, records)
     return found
-
-
-def _offer(folder: Path, shape: str, options: list[str], testbed: Testbed) -> list[Record]:
-    """Run Locust; the requests. It has to keep its schedule while the fleet is busy on the same cores."""
-    csv, log = folder / "requests.csv", folder / "locust.log"
-    command = ["nice", "-n", "-10", LOCUST, "-f", f"loadgen/{shape}.py", "--headless", "--host", f"http://{ENTRY}",
-               "--requests-csv", str(csv), *options]  # fmt: skip
-    with log.open("wb") as output:
-        locust = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-        try:
-            testbed.await_(lambda: locust.poll() is not None, "the end of the load", LOAD_S)
-        finally:
-            end(locust)
-    if locust.returncode != 0:
-        raise RunError(f"Locust ended with {locust.returncode}: {tail(log)}")
-    return read_requests(csv, 0.0)
 
 
 def _series(context: Context, mode: str, records: list[Record]) -> list[Series]:

@@ -12,7 +12,7 @@ from controller.usage import cpu_file
 from experiments.bench.journal import all_in_service_s, growths
 from experiments.bench.load import EvenLoad
 from experiments.bench.model import Context, Series
-from experiments.bench.testbed import ENTRY, Policy, Testbed, controller
+from experiments.testbed import ENTRY, Policy, Testbed, controller
 
 TRIGGER_RPS = 20
 ROUNDS = (("exec", 50), ("zygote", 50), ("exec", 50), ("zygote", 50), ("zygote", 200))
@@ -38,7 +38,7 @@ def run(context: Context) -> list[Series]:
         if not _possible(context, boot, instances):
             continue
         context.say(f"{instances} instances by {boot}")
-        with controller(context, f"scale-{number}", policy(boot, instances)) as testbed:
+        with controller(context.folder / f"scale-{number}", policy(boot, instances)) as testbed:
             values = _measure(testbed, instances)
         for what, samples in zip(units, values, strict=True):
             found.setdefault((f"{boot}, {instances}", what), []).extend(samples)

@@ -19,7 +19,7 @@ from experiments.bench import change, cost, docker, first_answer, modes, scale
 from experiments.bench.model import Benchmark, Context
 from experiments.bench.table import text_table
 from experiments.machine import ROOT, machine, versions
-from experiments.runner import PYTHON, RunError, say
+from experiments.processes import PYTHON, RunError, say
 
 BENCHMARKS = (
     Benchmark("first-answer", "From the decision to the first answer through HAProxy", first_answer.run),

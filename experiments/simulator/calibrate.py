@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.runner import RunError
+from experiments.processes import RunError
 from experiments.simulator.compare import Recorded, read
 from experiments.simulator.parameters import Empirical, Parameters
 

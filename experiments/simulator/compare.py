@@ -12,7 +12,8 @@ import numpy as np
 from controller.config import PolicyFile
 from experiments import summary
 from experiments.bench.table import aligned
-from experiments.runner import RunError, write_json
+from experiments.processes import RunError
+from experiments.runner import write_json
 from experiments.simulator.engine import Simulation
 from experiments.simulator.parameters import Parameters
 from experiments.simulator.run import MemoryJournal, settings_of

@@ -72,3 +72,8 @@ def test_two_looks_at_the_same_time_tell_nothing(folder: Path) -> None:
     used(folder, 7, 100)
     made.percent({"web-1": 7}, 1.0)
     assert made.percent({"web-1": 7}, 1.0) == {}
+
+
+def test_limit_is_told_for_both_kinds_of_cgroup() -> None:
+    assert usage.cpu_limit(0) == []
+    assert usage.cpu_limit(0.25) == ["lxc.cgroup.cpu.cfs_quota_us = 25000", "lxc.cgroup2.cpu.max = 25000 100000"]

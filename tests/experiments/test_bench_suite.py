@@ -11,7 +11,7 @@ import pytest
 from experiments import cli
 from experiments.bench import docker, suite
 from experiments.bench.model import Benchmark, Context, Series
-from experiments.runner import RunError
+from experiments.processes import RunError
 
 
 def measured(context: Context) -> list[Series]:

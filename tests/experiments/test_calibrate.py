@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controller.config import PolicyFile
-from experiments.runner import RunError
+from experiments.processes import RunError
 from experiments.scenario import load_scenario
 from experiments.simulator.calibrate import Span, alone, calibrate, fitted
 from experiments.simulator.compare import Recorded

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from experiments.runner import RunError
+from experiments.processes import RunError
 from experiments.scenario import load_scenario
 from experiments.simulator.compare import FILE, Row, apart, changes, compare, figures, read, rows_of, table
 from experiments.simulator.run import simulate

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from experiments.metrics.capacity import RATE_LIMIT, Capacity
 from experiments.oracle import Steps, demand, oracle, ordered_ahead
 
 # Times are multiples of 1/64 s: sums and differences of them are exact.
@@ -16,6 +17,10 @@ ARRIVALS = st.lists(TICKS.map(lambda tick: tick / 64), min_size=1, max_size=120)
 CAPACITY = st.integers(1, 12)
 BOOT_S = st.integers(0, 128).map(lambda tick: tick / 64)
 COUNTS = st.lists(st.tuples(st.integers(1, 64), st.integers(0, 9)), min_size=1, max_size=20)
+
+
+def limit(requests_per_second: int) -> Capacity:
+    return Capacity(RATE_LIMIT, (float(requests_per_second),))
 
 
 def staircase(parts: list[tuple[int, int]]) -> Steps:
@@ -39,13 +44,13 @@ def test_area_is_the_sum_over_the_steps() -> None:
 
 
 def test_demand_follows_the_requests_of_the_last_second() -> None:
-    needed = demand([0.0] * 10 + [0.5], capacity_rps=10)
+    needed = demand([0.0] * 10 + [0.5], limit(10))
     assert [needed.at(t_s) for t_s in (0.0, 0.49, 0.5, 1.0, 1.01, 1.5, 1.51)] == [1, 1, 2, 2, 1, 1, 0]
 
 
 def test_an_arrival_exactly_a_second_later_counts_beside_the_first() -> None:
     """As in the limiter, whose window holds both of its ends."""
-    assert demand([0.0, 1.0], capacity_rps=1).at(1.0) == 2
+    assert demand([0.0, 1.0], limit(1)).at(1.0) == 2
 
 
 def test_instances_are_ordered_a_boot_ahead_and_kept_over_a_dip_shorter_than_a_boot() -> None:
@@ -58,7 +63,7 @@ def test_instances_are_ordered_a_boot_ahead_and_kept_over_a_dip_shorter_than_a_b
 def test_oracle_of_a_step_orders_once() -> None:
     """5/s until 20 s, then 100/s until 60 s, at 10/s each and a boot of 0.3 s; between two arrivals none is stopped."""
     due_s = [0.1 + 0.2 * k for k in range(100)] + [20.005 + 0.01 * k for k in range(3999)]
-    fleet = oracle(due_s, 10, 0.3, (-5.0, 65.0), minimum=1)
+    fleet = oracle(due_s, limit(10), 0.3, (-5.0, 65.0), minimum=1)
     assert fleet.at(-5.0) == fleet.at(15.0) == fleet.at(64.9) == 1
     assert fleet.at(19.5) == 1
     assert fleet.at(22.0) == fleet.at(59.0) == 11  # 101 requests lie within a closed second
@@ -66,12 +71,12 @@ def test_oracle_of_a_step_orders_once() -> None:
 
 
 def test_without_requests_there_is_the_minimum() -> None:
-    assert oracle([], 10, 0.3, (0.0, 10.0), minimum=2).instance_seconds == 20
+    assert oracle([], limit(10), 0.3, (0.0, 10.0), minimum=2).instance_seconds == 20
 
 
 @given(ARRIVALS, CAPACITY, BOOT_S)
 def test_each_moment_is_enough(due_s: list[float], capacity: int, boot_s: float) -> None:
-    needed = demand(due_s, capacity)
+    needed = demand(due_s, limit(capacity))
     fleet = ordered_ahead(needed, boot_s)
     for t_s in moments(needed, fleet):
         ordered = min(fleet.at(u_s) for u_s in (*(u for u in moments(fleet) if t_s - boot_s <= u <= t_s), t_s - boot_s))
@@ -99,7 +104,7 @@ def test_no_fleet_that_is_always_enough_is_smaller_at_any_moment(
 @given(ARRIVALS, CAPACITY, BOOT_S)
 def test_oracle_s_fleet_serves_every_request(due_s: list[float], capacity: int, boot_s: float) -> None:
     """Each request goes to a serving instance that has served fewer than its limit within the second before."""
-    needed = demand(due_s, capacity)
+    needed = demand(due_s, limit(capacity))
     fleet: list[deque[float]] = []
     for t_s in sorted(due_s):
         have = needed.at(t_s)
@@ -115,7 +120,7 @@ def test_oracle_s_fleet_serves_every_request(due_s: list[float], capacity: int, 
 
 @given(ARRIVALS, CAPACITY, st.integers(0, 3))
 def test_oracle_covers_its_span_and_keeps_the_minimum(due_s: list[float], capacity: int, minimum: int) -> None:
-    fleet = oracle(due_s, capacity, 0.25, (-1.0, 30.0), minimum)
+    fleet = oracle(due_s, limit(capacity), 0.25, (-1.0, 30.0), minimum)
     assert (fleet.times_s[0], fleet.end_s) == (-1.0, 30.0)
     assert min(fleet.counts) >= minimum
     assert all(earlier < later for earlier, later in pairwise(fleet.times_s))

@@ -182,7 +182,7 @@ def test_a_simulated_run_lies_in_its_folder_as_a_real_one_and_can_be_reported(tm
     folder, figures = simulate("ramp", scenario, tmp_path, parameters, seed=1)
     assert {path.name for path in folder.iterdir()} == {
         "run.json", "policy.yaml", "given-rules.yaml", "journal.jsonl", "requests.csv", "samples.csv", "oracle.csv",
-        "summary.json",
+        "demand.csv", "summary.json",
     }  # fmt: skip
     run = load_run(folder)
     assert run.simulated

@@ -31,6 +31,15 @@ def cpu_weight(instance: str) -> int:
     return int(control_file(pid, "cpu", "cpu.shares", "cpu.weight").read_text())
 
 
+def cpu_cores(instance: str) -> float:
+    """The CPU cores that an instance's control group allows it."""
+    pid = int(run("lxc-info", "-n", f"tidebed-{instance}", "-p", "-H").stdout)
+    quota = control_file(pid, "cpu", "cpu.cfs_quota_us", "cpu.max")
+    words = quota.read_text().split()
+    period_us = words[1] if len(words) > 1 else quota.with_name("cpu.cfs_period_us").read_text()
+    return int(words[0]) / int(period_us)
+
+
 def offer(rate_rps: float, seconds: float) -> list[int]:
     """Ask evenly for so long; the statuses."""
     end, statuses = time.monotonic() + seconds, []
@@ -105,3 +114,16 @@ def test_overload_is_queued_and_every_request_is_served_in_the_end(tmp_path: Pat
         for thread in threads:
             thread.join()
     assert statuses == [200] * 30
+
+
+@pytest.mark.parametrize("boot", ["exec", "zygote"])
+def test_instance_gets_no_more_cpu_than_it_may_have(tmp_path: Path, boot: str) -> None:
+    document = policy(boot=boot) | {"service": {"rate_limit": 0, "cpu_cores": 0.2}}
+    with running(tmp_path, document) as testbed:
+        name = next(e["instance"] for e in testbed.events("instance"))
+        assert cpu_cores(name) == 0.2
+        started = time.monotonic()
+        while time.monotonic() < started + 3:
+            requests.get(f"{URL}/integral/0/1?n_max=1000000", timeout=10)
+        use = [tick["cpu_percent"] for tick in testbed.events("tick") if tick["cpu_percent"] is not None]
+        assert 10 < sum(use[-8:]) / 8 < 30

@@ -1,4 +1,4 @@
-"""A controller for a benchmark, on ports of its own, so that it never meets one that serves someone."""
+"""A controller on ports of its own, so that it never meets one that serves someone, and loads for it."""
 
 import contextlib
 import subprocess
@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from experiments.bench.journal import Event
-from experiments.bench.model import Context
-from experiments.machine import ROOT
-from experiments.runner import PYTHON, RunError, end, tail
-from experiments.summary import read_journal
+from experiments.processes import PYTHON, RunError, end, locust_command, process, tail
+from experiments.summary import read_journal, read_requests
+from loadgen.ledger import Record
+from loadgen.load import Load
 
 ENTRY, STATS = "127.0.0.1:18082", "127.0.0.1:19992"
 READY_S = 120.0
@@ -66,22 +66,25 @@ class Testbed:
 
 
 @contextlib.contextmanager
-def controller(context: Context, name: str, policy: Policy) -> Iterator[Testbed]:
-    """A controller with this policy, stopped at the end in any case. It is in a session of its own: Ctrl-C reaches
-    only us."""
-    folder = context.folder / name
+def controller(folder: Path, policy: Policy) -> Iterator[Testbed]:
+    """A controller with this policy, whose files go into a new folder; stopped at the end in any case."""
     folder.mkdir()
     (folder / "policy.yaml").write_text(yaml.safe_dump(policy))
     command = [PYTHON, "-m", "controller", "--policy", str(folder / "policy.yaml"), "--entry", ENTRY, "--stats", STATS,
-               "--journal", str(folder / "journal.jsonl"), "--objects", str(context.folder / "objects")]  # fmt: skip
-    with (folder / "controller.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    testbed = Testbed(process, folder / "journal.jsonl", folder / "controller.log")
-    try:
+               "--journal", str(folder / "journal.jsonl"), "--objects", str(folder.parent / "objects")]  # fmt: skip
+    log = folder / "controller.log"
+    with process(command, log) as started:
+        testbed = Testbed(started, folder / "journal.jsonl", log)
         testbed.await_(lambda: bool(testbed.ticks()), "the controller's first tick")
         yield testbed
         testbed.stop()
-    finally:
-        end(process)
+
+
+def offer(load: Load, testbed: Testbed, csv: Path) -> list[Record]:
+    """Run Locust with this load, and wait for its end; what became of each request. Raises RunError."""
+    log = csv.with_suffix(".log")
+    with process(locust_command(load, ENTRY, csv), log) as locust:
+        testbed.await_(lambda: locust.poll() is not None, "the end of the load", load.duration_s * 1.5 + 60)
+    if locust.returncode != 0:
+        raise RunError(f"Locust ended with {locust.returncode}: {tail(log)}")
+    return read_requests(csv, 0.0)

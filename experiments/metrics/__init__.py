@@ -1,0 +1,1 @@
+"""The metrics of autoscaling: pure functions of staircases, journal events and requests."""

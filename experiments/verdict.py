@@ -1,0 +1,74 @@
+"""What became of an expectation: held, did not hold, or not told, and the numbers in one sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from experiments.evidence import Estimate, Experiment
+from experiments.metrics.figures import figure_of, said
+from experiments.scenario import Expectation
+
+MOST_NAMED = 3  # arms in a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The means decide. What follows a ± in the sentence is half of the 95 % confidence interval."""
+
+    outcome: Literal["held", "did not hold", "not told"]
+    sentence: str
+
+
+def verdicts_of(experiment: Experiment) -> list[Verdict]:
+    """One for each of the experiment's expectations, in their order."""
+    return [_verdict(expectation, experiment) for expectation in experiment.expect]
+
+
+def _verdict(expectation: Expectation, experiment: Experiment) -> Verdict:
+    """An expectation that names no arm is of every one, save that which it takes for a measure."""
+    name, measure, most = expectation.figure, expectation.times, expectation.at_most is not None
+    label, means = figure_of(name).label, {arm.name: arm.figures.get(name) for arm in experiment.arms}
+    judged = [expectation.arm] if expectation.arm is not None else [arm for arm in means if arm != measure]
+    reference = None if measure is None else means.get(measure)
+    if measure is not None and reference is None:
+        return _not_told(label, [measure])
+    limit, words = _bound(expectation, reference)
+    found = [(arm, mean) for arm in judged if (mean := means.get(arm)) is not None]
+    found.sort(key=lambda each: each[1].mean, reverse=most)  # the worst first
+    broken = [each for each in found if _exceeds(each[1].mean, limit, most)]
+    if broken:
+        return Verdict("did not hold", f"{label} {_listed(name, broken)} ({words} expected)")
+    if len(found) < len(judged) or not found:
+        return _not_told(label, [arm for arm in judged if means.get(arm) is None])
+    of_all = f", the {'highest' if most else 'lowest'} of {len(found)} arms" if len(found) > 1 else ""
+    return Verdict("held", f"{label} {_listed(name, found[:1])}{of_all} ({words} expected)")
+
+
+def _bound(expectation: Expectation, reference: Estimate | None) -> tuple[float, str]:
+    """The number that is not to be passed, and how it is called."""
+    most = expectation.at_most is not None
+    side, number = ("at most", expectation.at_most) if most else ("at least", expectation.at_least)
+    assert number is not None
+    if reference is None:
+        return number, f"{side} {said(expectation.figure, number)}"
+    limit = number * reference.mean
+    return limit, f"{side} {said(expectation.figure, limit)}, {number:g} times that of {expectation.times},"
+
+
+def _exceeds(mean: float, limit: float, most: bool) -> bool:
+    slack = 1e-9 * abs(limit)
+    return mean > limit + slack if most else mean < limit - slack
+
+
+def _listed(name: str, means: Sequence[tuple[str, Estimate]]) -> str:
+    values = [
+        said(name, mean.mean, 0.0 if mean.high is None else mean.high - mean.mean) + (f" in {arm}" if arm else "")
+        for arm, mean in means[:MOST_NAMED]
+    ]
+    more = [f"{len(means) - MOST_NAMED} more"] if len(means) > MOST_NAMED else []
+    return ", ".join(values + more)
+
+
+def _not_told(label: str, arms: Sequence[str]) -> Verdict:
+    where = f" of {', '.join(arms[:MOST_NAMED])}{' and others' if len(arms) > MOST_NAMED else ''}" if any(arms) else ""
+    return Verdict("not told", f"{label}: no valid run{where} tells it")
