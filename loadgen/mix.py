@@ -7,7 +7,6 @@ from random import Random
 
 OBJECT_IDS = tuple(f"loadgen-{number:02}" for number in range(20))
 PUT_SHARE = 0.2  # of the object requests, once every object was put
-N_MAX = 1000  # steps of an integral: light, so that the rate and not the CPU is what is limited
 LOWER_BOUND, UPPER_BOUND = 0.0, 3.14159
 BOUND_VARIATION = 0.1
 
@@ -25,7 +24,8 @@ class Request:
 
 
 class RequestMix:
-    """Draws requests, the same for the same `seed` and `integral_share` (0 to 1, the rest are object requests).
+    """Draws requests, the same for the same `seed` and `integral_share` (0 to 1, the rest are object requests);
+    `integral_steps` is how many rectangles an integral is summed up of, at most.
 
     The first object requests put each object once; later ones get an object or put it anew. A get is only drawn for
     an object whose put was answered: when that is still open or failed, for the next such object, and when there is
@@ -33,9 +33,10 @@ class RequestMix:
     failed or took long.
     """
 
-    def __init__(self, seed: int, integral_share: float) -> None:
+    def __init__(self, seed: int, integral_share: float, integral_steps: int = 1000) -> None:
         self._random = Random(f"mix {seed}")
         self._integral_share = integral_share
+        self._integral_steps = integral_steps
         self._object_requests = 0
         self._stored: set[str] = set()
 
@@ -51,7 +52,7 @@ class RequestMix:
     def _draw_integral(self) -> Request:
         lower = self._random.uniform(LOWER_BOUND, LOWER_BOUND + BOUND_VARIATION)
         upper = self._random.uniform(UPPER_BOUND - BOUND_VARIATION, UPPER_BOUND)
-        path = f"/integral/{lower:.5f}/{upper:.5f}?n_max={N_MAX}"
+        path = f"/integral/{lower:.5f}/{upper:.5f}?n_max={self._integral_steps}"
         return Request("integral", "GET", path, "/integral/[lower]/[upper]")
 
     def _draw_object(self) -> Request:

@@ -1,135 +1,122 @@
-"""The options of a load run: command line, environment variables and the form of Locust's web interface."""
+"""Options of Locust files, made of the fields of documents: command line, environment variables, web form.
+
+A field `peak_rps` becomes `--peak`, `LOADGEN_PEAK` and a field of the web interface's form. What is given stays text
+until the whole document is judged, so that it is refused in one line, whichever way it came.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from loadgen.arrivals import ARRIVALS
+from pydantic import BaseModel, ValidationError
+
+UNITS = {"_rps": "requests/s", "_s": "seconds"}  # what the ends of names mean
 
 
 class OptionError(ValueError):
-    """An option's value is not legal; the message says what is."""
+    """An option's value is not legal; the message is one line that says what is."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option: `kind` makes its value from text, `is_legal` judges it, `legal` describes what is legal."""
+    """One option: `field` is the name in the document, `name` the one of the option, `dest` that in Locust's parsed
+    options, which differs where the option is Locust's own."""
 
-    flag: str
-    default: Any
-    kind: Callable[[str], Any]
-    is_legal: Callable[[Any], bool]
+    field: str
+    name: str
+    dest: str
+    default: str | None
+    choices: tuple[str, ...] | None
     legal: str
     help: str
 
     @property
-    def name(self) -> str:
-        """The attribute of the parsed options."""
-        return self.flag.removeprefix("--").replace("-", "_")
+    def flag(self) -> str:
+        """What it is called on the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def is_locusts(self) -> bool:
+        """Whether it is Locust's own."""
+        return self.dest != self.name
 
     @property
     def env_var(self) -> str:
         """The environment variable."""
         return f"LOADGEN_{self.name.upper()}"
 
-    def parse(self, text: str) -> Any:
-        """The value of `text`; raises OptionError when it is not legal."""
-        try:
-            value = self.kind(text)
-            if self.is_legal(value):
-                return value
-        except ValueError:
-            pass
-        raise OptionError(f"{self.flag} {text!r} is not legal: {self.legal} is")
 
-    def parse_or_exit(self, text: str) -> Any:
-        """As `parse`, but leave the program with one line: argparse would print its whole usage before."""
-        try:
-            return self.parse(text)
-        except OptionError as error:
-            exit_with(error)
+def options_of(model: type[BaseModel], leave_out: Collection[str] = ()) -> tuple[Option, ...]:
+    """An option for each field of `model` that is not left out, called without its unit where that is not ambiguous."""
+    options: dict[str, Option] = {}
+    for field, schema in model.model_json_schema()["properties"].items():
+        if field not in leave_out:
+            plain = re.sub(f"({'|'.join(UNITS)})$", "", field)
+            name = field if plain in options else plain
+            options[name] = _option(field, name, schema)
+    return tuple(options.values())
 
 
-def exit_with(error: Exception) -> Any:
-    """Print `error` in one line and leave with code 2, as argparse does."""
-    print(f"error: {error}", file=sys.stderr)
-    raise SystemExit(2)
+def _option(name: str, plain: str, field: Mapping[str, Any]) -> Option:
+    kind = next(iter(field.get("anyOf", [field])))  # the second one of an optional field is null
+    default = field.get("default")
+    text = None if default is None else f"{default:g}" if isinstance(default, float) else str(default)
+    legal = _legal(name, kind)
+    told = f"{field['description']}; legal: {legal}; default: {'none' if text is None else text}"
+    choices = tuple(kind["enum"]) if "enum" in kind else None
+    return Option(name, plain, plain, text, choices, legal, told)
 
 
-def number(flag: str, default: float, lowest: float, highest: float, unit: str, help: str) -> Option:
-    """An option for a number from `lowest` to `highest`; NaN is not legal."""
-    legal = f"a number from {lowest:g} to {highest:g}{unit and ' '}{unit}"
-    return Option(flag, default, float, lambda value: lowest <= value <= highest, legal, help)
+def _legal(name: str, kind: Mapping[str, Any]) -> str:
+    """What is legal, in words, from the JSON schema of a field."""
+    if "enum" in kind:
+        return " or ".join(kind["enum"])
+    if kind["type"] == "string":
+        return "a path"
+    number = "an integer" if kind["type"] == "integer" else "a number"
+    above, least, most = kind.get("exclusiveMinimum"), kind.get("minimum"), kind["maximum"]
+    span = f"above {above:.10g} and up to {most:.10g}" if least is None else f"from {least:.10g} to {most:.10g}"
+    unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
+    return f"{number} {span} {unit}".rstrip()
 
 
-def integer(flag: str, default: int, lowest: int, highest: int, help: str) -> Option:
-    """An option for an integer from `lowest` to `highest`."""
-    legal = f"an integer from {lowest} to {highest}"
-    return Option(flag, default, int, lambda value: lowest <= value <= highest, legal, help)
-
-
-COMMON_OPTIONS = (
-    Option("--arrivals", "even", str, ARRIVALS.__contains__, " or ".join(ARRIVALS), "how the arrivals are spaced"),
-    integer("--seed", 1, 0, 2**32 - 1, "of the arrivals (poisson) and of the requests drawn"),
-    number("--integral-share", 0.1, 0, 1, "", "share of requests for an integral, the rest are for objects"),
-    integer("--max-in-flight", 1000, 1, 5000, "requests under way at once; an arrival beyond it is dropped"),
-    number("--request-timeout", 10.0, 0.01, 600, "seconds", "seconds until a request has failed"),
-    Option("--requests-csv", None, str, bool, "the path of a file that can be written", "file for one row per arrival"),
-)
-
-
-@dataclass(frozen=True)
-class CommonOptions:
-    """The values of COMMON_OPTIONS."""
-
-    arrivals: str
-    seed: int
-    integral_share: float
-    max_in_flight: int
-    request_timeout_s: float
-    requests_csv: Path | None
-
-
-def add_options(parser: Any, options: Sequence[Option]) -> None:
-    """Add `options` to Locust's parser, each with its environment variable."""
-    group = parser.add_argument_group("Open-loop load")
-    for option in options:
+def add_options(parser: Any, options: Iterable[Option]) -> None:
+    """Have Locust's parser know those `options` that are not its own, each with its environment variable."""
+    group = parser.add_argument_group("Load")
+    for option in (option for option in options if not option.is_locusts):
         action = group.add_argument(
-            option.flag, type=option.parse_or_exit, default=option.default, env_var=option.env_var,
-            metavar=option.name.upper(), help=f"{option.help}; legal: {option.legal}; default: {option.default}",
+            option.flag, dest=option.dest, type=str, default=option.default, env_var=option.env_var,
+            choices=option.choices, metavar=option.dest.upper(), help=option.help,
         )  # fmt: skip
         action.include_in_web_ui = True  # what Locust's parser sets, but not its groups
         action.is_secret = action.is_required = action.is_multiple = False
 
 
-def values_of(namespace: Namespace, options: Sequence[Option]) -> dict[str, Any]:
-    """The values of `options` by name, judged again: the web interface sets them without.
-
-    Raises OptionError when one is not legal.
-    """
-    values = {}
-    for option in options:
-        given = getattr(namespace, option.name)
-        is_left_out = option.default is None and given in (None, "")
-        values[option.name] = None if is_left_out else option.parse(str(given))
-    return values
+def values_of(namespace: Namespace, options: Iterable[Option]) -> dict[str, Any]:
+    """What is given for each field; an empty field of the web form gives nothing."""
+    given = {option.field: getattr(namespace, option.dest) for option in options}
+    return {field: value for field, value in given.items() if value not in (None, "")}
 
 
-def common_options(namespace: Namespace) -> CommonOptions:
-    """The common options in `namespace`; raises OptionError when one is not legal or its file cannot be written."""
-    values = values_of(namespace, COMMON_OPTIONS)
-    path = Path(values["requests_csv"]) if values["requests_csv"] else None
-    if path:
-        try:
-            path.open("a").close()
-        except OSError as error:
-            raise OptionError(f"--requests-csv {str(path)!r} cannot be written: {error.strerror}") from None
-    return CommonOptions(
-        values["arrivals"], values["seed"], values["integral_share"], values["max_in_flight"],
-        values["request_timeout"], path,
-    )  # fmt: skip
+def option_error(error: ValidationError, options: Sequence[Option]) -> OptionError:
+    """The first fault in terms of the options."""
+    first = error.errors()[0]
+    flags = {option.field: option for option in options}
+    option = flags.get(str(first["loc"][-1])) if first["loc"] else None
+    if option and first["type"] == "missing":
+        return OptionError(f"{option.flag} is missing: {option.legal} is legal")
+    if option:
+        return OptionError(f"{option.flag} {str(first['input'])!r} is not legal: {option.legal} is")
+    text = first["msg"].removeprefix("Value error, ")
+    return OptionError(re.sub(r"\w+", lambda word: flags[word[0]].flag if word[0] in flags else word[0], text))
+
+
+def exit_with(error: Exception) -> None:
+    """Print `error` in one line and leave with code 2, as argparse does."""
+    print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(2)

@@ -62,9 +62,10 @@ class StrictConnectionPool(ConnectionPool):
 class StrictClientPool(HTTPClientPool):
     """A client for each address, over plain HTTP, each with `concurrency` places for connections."""
 
-    def __init__(self, concurrency: int, connection_timeout_s: float, network_timeout_s: float) -> None:
+    def __init__(self, concurrency: int, timeout_s: float) -> None:
         super().__init__()
-        self._pool_settings = (concurrency, connection_timeout_s, network_timeout_s)
+        self.timeout_s = timeout_s
+        self._pool_settings = (concurrency, timeout_s, timeout_s)
         self._pools: list[StrictConnectionPool] = []
 
     def get_client(self, url: Any) -> HTTPClient:

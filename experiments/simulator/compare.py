@@ -18,9 +18,8 @@ from experiments.simulator.engine import Simulation
 from experiments.simulator.parameters import Parameters
 from experiments.simulator.run import MemoryJournal, settings_of
 from experiments.summary import Event
-from loadgen.arrivals import due_times
 from loadgen.ledger import Record
-from loadgen.load import Load, parse_load
+from loadgen.load import Load, OpenLoad, parse_load
 
 FILE = "simulated.json"
 MOST_INSTANCE_SECONDS = 0.10  # relative
@@ -43,7 +42,8 @@ class Recorded:
     @property
     def origin_s(self) -> float:
         """The load's beginning: before the first request was due."""
-        return self.records[0].due_s - next(due_times(self.load.curve(), self.load.arrivals, self.load.seed))
+        first_s = next(self.load.due_times()) if isinstance(self.load, OpenLoad) else 0.0
+        return self.records[0].due_s - first_s
 
     @property
     def ticks_s(self) -> list[float]:
@@ -68,10 +68,10 @@ def read(folder: Path) -> Recorded:
     """A recorded run. Raises RunError."""
     try:
         told = json.loads((folder / "run.json").read_text())
-        shape = dict(told["shape"])
-        kind = shape.pop("kind")
+        offered = dict(told["shape"])
+        kind = offered.pop("kind")
         recorded = Recorded(
-            told["run_id"], told["kind"], parse_load({"shape": kind, **shape}),
+            told["run_id"], told["kind"], parse_load(offered if "mode" in offered else {"shape": kind, **offered}),
             settings_of(folder / "policy.yaml"), told.get("settle_s"), told["machine"],
             summary.read_journal(folder / "journal.jsonl"), summary.read_requests(folder / "requests.csv", 0.0),
         )  # fmt: skip

@@ -12,13 +12,13 @@ from controller.requestlog import Requests
 from controller.sensor import HostSensor
 from controller.site import Site
 from experiments.simulator.balancer import Balancer, Exchange
-from experiments.simulator.client import Client
+from experiments.simulator.client import Client, ClosedClient, OpenClient
 from experiments.simulator.clock import Clock
 from experiments.simulator.host import Host
 from experiments.simulator.instances import HEALTH, OK, Instance
 from experiments.simulator.parameters import Parameters
 from loadgen.ledger import Record
-from loadgen.load import Load
+from loadgen.load import ClosedLoad, Load
 
 PROBE_S = 0.5  # the runner's pause between two health checks through HAProxy
 
@@ -72,9 +72,12 @@ class Simulation:
         self.loop = Loop(fleet, judge, sensor, host, journal, shadows)
         self._balancer = balancer
         course = parameters.run
-        self.client = Client(
-            self.clock, balancer, load, course.load_from_s, course.lag, Random(f"load generator {seed}")
-        )
+        self.client: Client
+        if isinstance(load, ClosedLoad):
+            self.client = ClosedClient(self.clock, balancer, load, course.load_from_s)
+        else:
+            random = Random(f"load generator {seed}")
+            self.client = OpenClient(self.clock, balancer, load, course.load_from_s, course.lag, random)
 
     def run(self, settle_s: float) -> list[Record]:
         """Run through the load and `settle_s` beyond its end; what became of each arrival, in the order of their due

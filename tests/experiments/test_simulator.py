@@ -20,7 +20,7 @@ from experiments.simulator.engine import CpuMeter
 from experiments.simulator.host import Host
 from experiments.simulator.instances import Instance
 from experiments.simulator.run import simulate
-from loadgen.arrivals import due_times
+from loadgen.load import OpenLoad
 from tests.experiments.build import QUEUE, RAMP, REJECT, STEP, changed, default, exactly, load, policy, simulated
 
 
@@ -46,7 +46,8 @@ def test_every_arrival_ends_in_exactly_one_outcome(
     offered = {**STEP, "arrivals": "poisson", "seed": seed, "duration_s": 12}
     ran = simulated(made, offered, seed=seed)
     shape = load(**offered)
-    due_s = [default().run.load_from_s + t_s for t_s in due_times(shape.curve(), "poisson", seed)]
+    assert isinstance(shape, OpenLoad)
+    due_s = [default().run.load_from_s + t_s for t_s in shape.due_times()]
     assert [record.due_s for record in ran.records] == pytest.approx(due_s)
     assert {record.outcome for record in ran.records} <= {"served", "rejected", "failed"}
     for record in ran.records:

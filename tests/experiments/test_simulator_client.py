@@ -4,10 +4,10 @@ from random import Random
 from typing import Any, cast
 
 from experiments.simulator.balancer import Balancer, Exchange, Worker
-from experiments.simulator.client import Client
+from experiments.simulator.client import Client, ClosedClient, OpenClient
 from experiments.simulator.clock import Clock
 from experiments.simulator.parameters import Lognormal
-from loadgen.load import Load
+from loadgen.load import ClosedLoad, OpenLoad
 from tests.experiments.build import load
 
 
@@ -30,8 +30,9 @@ def played(takes_s: list[float], replaced_s: float, **offered: Any) -> tuple[Pla
     clock = Clock()
     made = Played(clock, takes_s)
     flat = {"shape": "step", "low_rps": 1, "high_rps": 1, "before_s": 0, "duration_s": len(takes_s)}
-    shape: Load = load(**{**flat, **offered})
-    client = Client(clock, cast(Balancer, made), shape, 0.0, Lognormal(median_ms=0, p95_ms=0), Random(1))
+    offering = load(**{**flat, **offered})
+    assert isinstance(offering, OpenLoad)
+    client = OpenClient(clock, cast(Balancer, made), offering, 0.0, Lognormal(median_ms=0, p95_ms=0), Random(1))
     clock.at(replaced_s, lambda: setattr(made, "worker", Worker(2, {})))
     clock.run_while(lambda: not client.is_done)
     return made, client
@@ -54,3 +55,26 @@ def test_a_connection_that_is_idle_for_five_seconds_is_closed() -> None:
     assert made.asked == [1, 2, 2]
     made, _ = played([0.1] * 3, replaced_s=5.0, low_rps=0.25, high_rps=0.25, duration_s=12)
     assert made.asked == [1, 1, 2]
+
+
+def test_closed_loop_users_wait_for_each_response_and_think() -> None:
+    """Two users, of whom each asks anew 0.5 s after its answer of 1 s: at 0, 1.5, 3 and 4.5 s."""
+    clock = Clock()
+    made = Played(clock, [1.0] * 20)
+    offered = ClosedLoad(users=2, think_s=0.5, duration_s=5)
+    client = ClosedClient(clock, cast(Balancer, made), offered, 0.0)
+    clock.run_while(lambda: not client.is_done)
+    assert [record.due_s for record in client.records] == [0, 0, 1.5, 1.5, 3, 3, 4.5, 4.5]
+    assert all(record.sent_s == record.due_s for record in client.records)
+    assert clock.now_s == 5.5
+
+
+def test_closed_loop_users_ask_less_when_answers_take_longer() -> None:
+    def asked(takes_s: float) -> int:
+        clock = Clock()
+        made = Played(clock, [takes_s] * 1000)
+        client = ClosedClient(clock, cast(Balancer, made), ClosedLoad(users=3, duration_s=10), 0.0)
+        clock.run_while(lambda: not client.is_done)
+        return len(client.records)
+
+    assert asked(0.1) > 5 * asked(1.0)

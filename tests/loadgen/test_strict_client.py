@@ -45,7 +45,7 @@ def script(*connections: int) -> Iterator[tuple[URL, list[bytes]]]:
 
 
 def test_a_request_that_is_hung_up_on_is_sent_once() -> None:
-    pool = StrictClientPool(1000, 5, 5)
+    pool = StrictClientPool(1000, 5)
     with script(0) as (url, seen):
         with pytest.raises(HTTPConnectionClosed) as caught:
             pool.get_client(url).request("GET", "/")
@@ -55,7 +55,7 @@ def test_a_request_that_is_hung_up_on_is_sent_once() -> None:
 
 
 def test_a_reused_connection_that_is_closed_unanswered_is_told_apart() -> None:
-    pool = StrictClientPool(1000, 5, 5)
+    pool = StrictClientPool(1000, 5)
     with script(1) as (url, seen):
         assert pool.get_client(url).request("GET", "/").status_code == 200
         with pytest.raises(HTTPConnectionClosed) as caught:
@@ -65,7 +65,7 @@ def test_a_reused_connection_that_is_closed_unanswered_is_told_apart() -> None:
 
 
 def test_failures_do_not_use_up_the_places_of_the_pool() -> None:
-    pool = StrictClientPool(1, 5, 5)
+    pool = StrictClientPool(1, 5)
     with script(0, 0, 0) as (url, seen):
         for _ in range(3):
             with pytest.raises(HTTPConnectionClosed):
