@@ -45,10 +45,12 @@ def end(started: subprocess.Popen[bytes]) -> None:
 
 
 def locust_command(load: Load, entry: str, csv: Path) -> list[str]:
-    """Locust with this load; every request goes into `csv`. It has to keep its schedule while the fleet is busy on the
-    same cores."""
-    return ["nice", "-n", "-10", LOCUST, "-f", f"loadgen/{load.shape}.py", "--headless", "--host", f"http://{entry}",
-            "--requests-csv", str(csv), *load.arguments()]  # fmt: skip
+    """Locust with this load, which is written beside `csv`; every request goes into that. It has to keep its schedule
+    while the fleet is busy on the same cores."""
+    given = csv.with_suffix(".load.json")
+    given.write_text(load.model_dump_json())
+    return ["nice", "-n", "-10", LOCUST, "-f", "loadgen/given.py", "--headless", "--host", f"http://{entry}",
+            "--load", str(given), "--requests-csv", str(csv)]  # fmt: skip
 
 
 def tail(path: Path) -> str:
