@@ -12,7 +12,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from loadgen.load import Load, LoadError, changed, error_line
+from loadgen.load import Load, LoadError, error_line
 
 FOLDER = Path(__file__).parent / "scenarios"
 WHOLE = ("policy", "metrics")  # what a change replaces as a whole, for its keys belong together
@@ -89,7 +89,8 @@ class Scenario(Strict):
 
     def claim(self) -> str:
         """The hypothesis with the load's and the policy's values in it."""
-        return self.hypothesis.format(policy=self.policy, **self.load.model_dump())
+        values = {"duration_s": self.load.duration_s, **self.load.model_dump()}
+        return self.hypothesis.format(policy=self.policy, **values)
 
     def variants(self) -> dict[str, "Scenario"]:
         """Each arm by its name, as a scenario without arms; "" where there is but one. With loads, the names are
@@ -139,7 +140,7 @@ def load_scenario(name: str, overrides: Mapping[str, float], quick: bool = False
     short = document.pop("quick", {})
     scenario = parse(merged(document, short) if quick else document, f"{name}.yaml")
     try:
-        return scenario.model_copy(update={"load": changed(scenario.load, overrides)}) if overrides else scenario
+        return scenario.model_copy(update={"load": scenario.load.changed(**overrides)}) if overrides else scenario
     except LoadError as error:
         raise ScenarioError(f"{name}.yaml: load: {error}") from error
 
