@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from experiments.machine import ROOT
 from loadgen.load import Load
 
@@ -44,13 +46,12 @@ def end(started: subprocess.Popen[bytes]) -> None:
             print(f"{started.args!r} had to be killed; 'make clean-host' removes what it left", file=sys.stderr)
 
 
-def locust_command(load: Load, entry: str, csv: Path) -> list[str]:
-    """Locust with this load, which is written beside `csv`; every request goes into that. It has to keep its schedule
-    while the fleet is busy on the same cores."""
-    given = csv.with_suffix(".load.json")
-    given.write_text(load.model_dump_json())
+def locust_command(load: Load, load_file: Path, entry: str, csv: Path) -> list[str]:
+    """Locust with this load, which is written to `load_file`; every request goes into `csv`. It has to keep its
+    schedule while the fleet is busy on the same cores."""
+    load_file.write_text(yaml.safe_dump(load.model_dump(mode="json"), sort_keys=False))
     return ["nice", "-n", "-10", LOCUST, "-f", "loadgen/given.py", "--headless", "--host", f"http://{entry}",
-            "--load", str(given), "--requests-csv", str(csv)]  # fmt: skip
+            "--load", str(load_file), "--requests-csv", str(csv)]  # fmt: skip
 
 
 def tail(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 results/<run-id>/
   run.json        what was run: scenario, load, machine, versions, status
+  load.yaml       the load, for `locust -f loadgen/given.py --load`
   policy.yaml     the policy in force, with all defaults; given-* is the file that it was read from
   journal.jsonl   the controller's journal: one line a tick and one an event
   requests.csv    every request: due, sent and done on the journal's time axis, outcome, cause
@@ -108,12 +109,13 @@ class Evidence:
 
     def _write_run(self, status: str) -> None:
         scenario = self.scenario
+        load = scenario.load.model_dump(mode="json")
         write_json(self.folder / "run.json", {
             "run_id": self.run_id, "scenario": self.scenario_name, "title": scenario.title,
             "hypothesis": scenario.claim(), "kind": self.kind, "status": status,
             "started": self.started.isoformat(timespec="seconds"), "duration_s": scenario.load.duration_s,
             "settle_s": scenario.settle_s,
-            "shape": {"kind": scenario.load.shape, **scenario.load.model_dump(exclude={"shape"})},
+            "shape": {"kind": load.pop("shape", scenario.load.shape), **load},
             "policy_file": scenario.policy, "shadow_files": scenario.shadows, "time_scale": scenario.time_scale or 1,
             "faults": self.faults, "machine": machine(), "versions": versions(), **self.facts,
         })  # fmt: skip
@@ -149,8 +151,9 @@ class Run(Evidence):
         with process(controller, self.folder / "controller.log") as up:
             self._await_ready(up)
             say(f"{self.run_id}: the controller is up, the load begins ({self.scenario.load.duration_s:g} s)")
-            load = locust_command(self.scenario.load, self.entry, self.folder / "requests.raw.csv")
-            with process(load, self.folder / "locust.log") as locust, self._faults():
+            load = self.scenario.load
+            offer = locust_command(load, self.folder / "load.yaml", self.entry, self.folder / "requests.raw.csv")
+            with process(offer, self.folder / "locust.log") as locust, self._faults():
                 self._watch(locust, up)
             time.sleep(self.scenario.settle_s)
         if up.returncode != 0:

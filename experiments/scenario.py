@@ -89,7 +89,8 @@ class Scenario(Strict):
 
     def claim(self) -> str:
         """The hypothesis with the load's and the policy's values in it."""
-        return self.hypothesis.format(policy=self.policy, **self.load.model_dump())
+        values = {"duration_s": self.load.duration_s, **self.load.model_dump()}
+        return self.hypothesis.format(policy=self.policy, **values)
 
     def variants(self) -> dict[str, "Scenario"]:
         """Each arm by its name, as a scenario without arms; "" where there is but one. With loads, the names are

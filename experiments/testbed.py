@@ -83,7 +83,7 @@ def controller(folder: Path, policy: Policy) -> Iterator[Testbed]:
 def offer(load: Load, testbed: Testbed, csv: Path) -> list[Record]:
     """Run Locust with this load, and wait for its end; what became of each request. Raises RunError."""
     log = csv.with_suffix(".log")
-    with process(locust_command(load, ENTRY, csv), log) as locust:
+    with process(locust_command(load, csv.with_suffix(".yaml"), ENTRY, csv), log) as locust:
         testbed.await_(lambda: locust.poll() is not None, "the end of the load", load.duration_s * 1.5 + 60)
     if locust.returncode != 0:
         raise RunError(f"Locust ended with {locust.returncode}: {tail(log)}")

@@ -138,6 +138,10 @@ class ClosedLoad(AnyLoad):
         """What stands for the name of a shape."""
         return self.mode
 
+    @property
+    def highest_rps(self) -> None:
+        """The rate follows from how long the answers take."""
+
     def changed(self, **overrides: float) -> Self:
         """With another `duration_s`. Raises LoadError."""
         for name in overrides.keys() - {"duration_s"}:

@@ -56,7 +56,7 @@ def test_a_recorded_run_is_compared_without_root(tmp_path: Path, capsys: pytest.
     ("arguments", "status", "line"),
     [
         (["simulate", "rmap"], 2, "'rmap' is no scenario; known are ramp, step"),
-        (["simulate", "step", "--duration", "5"], 2, "step.yaml: load: before_s 10 is above duration_s 5"),
+        (["simulate", "step", "--duration", "9"], 2, "step.yaml: load: before_s 10 is above duration_s 9"),
         (["simulate", "ramp", "--policy", "none.yaml"], 2, "--policy none.yaml: there is no such file"),
         (["simulate", "ramp", "--parameters", "none.json"], 2, "--parameters none.json: No such file or directory"),
         (["compare"], 2, "compare needs a scenario, or a recorded run by --run, not both"),
