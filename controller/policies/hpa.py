@@ -22,7 +22,7 @@ How the testbed's terms stand for those of Kubernetes:
 - A change counts towards the limits of the rate as it was carried out, after the bounds and limits of the policy file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.model import Decision, Observation, Phase, Sample, metric
@@ -62,7 +62,7 @@ class CpuMeans:
         self._window_s = window_s
         self._windows: dict[str, Window] = {}
 
-    def add(self, now_s: float, samples: tuple[Sample, ...]) -> None:
+    def add(self, now_s: float, samples: Sequence[Sample]) -> None:
         self._windows = {each.name: self._windows.get(each.name, Window(self._window_s)) for each in samples}
         for each in samples:
             self._windows[each.name].trim(now_s)

@@ -60,7 +60,7 @@ class Played:
 
     def servers(self) -> list[str]:
         """Who answered, in the order of the answers."""
-        return [request.server for request in self.requests.since(-1.0)]
+        return [request.server for request in self.requests.take()]
 
     def flying(self) -> dict[str, int]:
         return {name: count for name, count in self.balancer.read().servers.items() if count}
@@ -210,4 +210,4 @@ def test_a_client_that_gives_up_frees_the_server() -> None:
     played.until(0.5)
     assert played.ended == [0]
     assert played.flying() == {}
-    assert played.requests.since(-1.0)[0].outcome == "failed"
+    assert played.requests.take()[0].outcome == "failed"
