@@ -165,7 +165,8 @@ class Fleet:
 
     def _promote(self, now_s: float) -> list[Action]:
         """Note when an instance of the pool was chosen, or that it is no longer; `members` has it already."""
-        for place, instance in enumerate(self.within(Phase.STANDBY)):
+        healthy = self.within(Phase.STANDBY) if self._roster.count(Phase.STANDBY) else ()
+        for place, instance in enumerate(healthy):
             chosen = instance.frozen and place < self._lacking
             if chosen is (instance.chosen_s is None):
                 self._roster.put(replace(instance, chosen_s=now_s if chosen else None))
@@ -201,6 +202,8 @@ class Fleet:
         return min(instance.since_s for instance in ready) + self._gather_s
 
     def _stops(self, now_s: float) -> list[Action]:
+        if not any(map(self._roster.count, (Phase.DRAINING, Phase.FAILED, Phase.STANDBY))):
+            return []
         leaving = [i for i in self.within(Phase.DRAINING, Phase.FAILED) if i.idle or i.phase is Phase.FAILED]
         surplus = self.within(Phase.STANDBY)[self._lacking + self.standby :]
         free = [] if self._applying else [i for i in leaving + surplus if i.name not in self._applied]

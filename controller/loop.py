@@ -7,6 +7,7 @@ in virtual time and in tests.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from operator import attrgetter
 
 from controller.actions import Apply, Clone, Drain, Member, Return, Stop
 from controller.fleet import Fleet
@@ -32,6 +33,7 @@ from controller.shadows import Shadows
 log = logging.getLogger("controller")
 
 FIELDS = tuple(field.name for field in fields(Observation) if field.name not in ("t_s", "counts", "instances"))
+VALUES = attrgetter(*FIELDS)
 TELL_S = 1.0  # between two sentences in the log while nothing changes; the journal has every tick's
 
 
@@ -205,7 +207,7 @@ def _seen(observation: Observation) -> str:
 
 def _tick_fields(observation: Observation) -> dict[str, object]:
     counts = observation.counts
-    seen = ((name, getattr(observation, name)) for name in FIELDS)
+    seen = zip(FIELDS, VALUES(observation), strict=True)
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in seen} | {
         "booting": counts.booting, "standby": counts.standby,
         "in_service": counts.in_service, "draining": counts.draining,

@@ -122,11 +122,11 @@ def samples_of(
     instances: Iterable[Instance], cpu_percent: Mapping[str, float], in_flight: Mapping[str, int]
 ) -> tuple[Sample, ...]:
     """What the fleet, the control groups and HAProxy know of each instance."""
-    return tuple(
+    return tuple([
         Sample(each.name, each.phase, each.ordered_s, each.since_s, cpu_percent.get(each.name),
                in_flight.get(each.name))
         for each in instances
-    )  # fmt: skip
+    ])  # fmt: skip
 
 
 def mean_cpu_percent(samples: Iterable[Sample]) -> float | None:

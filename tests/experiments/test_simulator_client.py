@@ -1,6 +1,5 @@
 """The model of the load generator: connections that are kept alive, and the workers that they belong to."""
 
-from random import Random
 from typing import Any, cast
 
 from experiments.simulator.balancer import Balancer, Exchange, Worker
@@ -15,7 +14,7 @@ class Played:
     """A balancer that answers each request after so long; `asked` is which worker got each."""
 
     def __init__(self, clock: Clock, takes_s: list[float]) -> None:
-        self.worker = Worker(1, {})
+        self.worker = Worker(1, [], 0)
         self.asked: list[int] = []
         self._clock = clock
         self._takes_s = takes_s
@@ -31,9 +30,9 @@ def played(takes_s: list[float], replaced_s: float, **offered: Any) -> tuple[Pla
     made = Played(clock, takes_s)
     flat = {"shape": "step", "low_rps": 1, "high_rps": 1, "before_s": 0, "duration_s": len(takes_s)}
     shape: Load = load(**{**flat, **offered})
-    client = Client(clock, cast(Balancer, made), shape, 0.0, Lognormal(median_ms=0, p95_ms=0), Random(1))
-    clock.at(replaced_s, lambda: setattr(made, "worker", Worker(2, {})))
-    clock.run_while(lambda: not client.is_done)
+    client = Client(clock, cast(Balancer, made), shape, 0.0, Lognormal(median_ms=0, p95_ms=0), 1, clock.stop)
+    clock.at(replaced_s, lambda: setattr(made, "worker", Worker(2, [], 0)))
+    clock.run()
     return made, client
 
 
