@@ -11,7 +11,7 @@ from controller.requestlog import Requests
 from controller.sensor import HostSensor
 from controller.site import Site
 from experiments.simulator.balancer import Balancer, Exchange
-from experiments.simulator.client import Client
+from experiments.simulator.client import OpenClient
 from experiments.simulator.clock import Clock
 from experiments.simulator.host import Host
 from experiments.simulator.instances import HEALTH, OK, Answering, Instance
@@ -76,7 +76,9 @@ class Simulation:
         self.loop = Loop(fleet, judge, sensor, host, journal, shadows)
         self._balancer = balancer
         course = parameters.run
-        self._client = Client(self.clock, balancer, load, course.load_from_s, course.lag, seed, self._load_ended)
+        self._client = OpenClient(
+            self.clock, balancer, load, course.load_from_s, self._load_ended, course.lag, seed
+        )
 
     def run(self, settle_s: float) -> list[Record]:
         """Run through the load and `settle_s` beyond its end; what became of each arrival, in the order of their due

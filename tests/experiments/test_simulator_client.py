@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from experiments.simulator.balancer import Balancer, Exchange, Worker
-from experiments.simulator.client import Client
+from experiments.simulator.client import OpenClient
 from experiments.simulator.clock import Clock
 from experiments.simulator.parameters import Lognormal
 from loadgen.load import Load
@@ -24,13 +24,14 @@ class Played:
         self._clock.after(self._takes_s[len(self.asked) - 1], lambda: exchange.ended(200))
 
 
-def played(takes_s: list[float], replaced_s: float, **offered: Any) -> tuple[Played, Client]:
+def played(takes_s: list[float], replaced_s: float, **offered: Any) -> tuple[Played, OpenClient]:
     """A load of one request a second from the first second on, unless told otherwise."""
     clock = Clock()
     made = Played(clock, takes_s)
     flat = {"shape": "step", "low_rps": 1, "high_rps": 1, "before_s": 0, "duration_s": len(takes_s)}
     shape: Load = load(**{**flat, **offered})
-    client = Client(clock, cast(Balancer, made), shape, 0.0, Lognormal(median_ms=0, p95_ms=0), 1, clock.stop)
+    lag = Lognormal(median_ms=0, p95_ms=0)
+    client = OpenClient(clock, cast(Balancer, made), shape, 0.0, clock.stop, lag, 1)
     clock.at(replaced_s, lambda: setattr(made, "worker", Worker(2, [], 0)))
     clock.run()
     return made, client
