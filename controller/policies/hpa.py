@@ -34,7 +34,7 @@ Example:
           scale_down: {stabilization_window_s: 60, policies: [{type: Percent, value: 10, period_s: 60}]}
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.model import Decision, Observation, Phase, Sample, metric
@@ -74,7 +74,7 @@ class CpuMeans:
         self._window_s = window_s
         self._windows: dict[str, Window] = {}
 
-    def add(self, now_s: float, samples: tuple[Sample, ...]) -> None:
+    def add(self, now_s: float, samples: Sequence[Sample]) -> None:
         self._windows = {each.name: self._windows.get(each.name, Window(self._window_s)) for each in samples}
         for each in samples:
             self._windows[each.name].trim(now_s)
