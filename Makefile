@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup rootfs demo bench report test lint lock clean-host
+.PHONY: help setup rootfs demo experiments experiments-quick bench report test lint lock clean-host
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PYTHON := .venv/bin/python
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what this machine lacks: Debian packages and .venv
 	@scripts/setup
@@ -14,8 +14,14 @@ rootfs: setup ## build or refresh the template; SUITE=, MIRROR=, BASE= choose an
 	@$(SUDO) env SUITE="$(SUITE)" MIRROR="$(MIRROR)" BASE="$(BASE)" rootfs/build
 
 demo: rootfs ## everything, from nothing to the report of a real ramp; RUN="--peak 20" changes the load
-	@$(SUDO) $(PYTHON) -m experiments run ramp $(RUN)
+	@$(SUDO) $(PYTHON) -m experiments run ramp --repeat 1 $(RUN)
 	@$(PYTHON) -m report
+
+experiments: rootfs ## the whole set of experiments, under an hour; it can be interrupted and goes on where it was
+	@$(SUDO) $(PYTHON) -m experiments all
+
+experiments-quick: rootfs ## the same experiments in their short forms, under ten minutes
+	@$(SUDO) $(PYTHON) -m experiments all --quick
 
 bench: rootfs ## the benchmarks, about 25 minutes; BENCH="--only change" or --quick makes it less
 	@$(SUDO) $(PYTHON) -m experiments bench $(BENCH)

@@ -6,12 +6,13 @@ import logging
 import math
 import signal
 import sys
+import textwrap
 from pathlib import Path
 
 from controller.config import PolicyFile
 from controller.model import METRICS
 from controller.ports import ControllerError
-from controller.reading import load, unique
+from controller.reading import load_all, unique
 from controller.site import Site
 
 PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
@@ -113,8 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
     )  # fmt: skip
     site = Site(entry=options.entry, stats=options.stats, subnet=options.subnet, objects_dir=options.objects)
     try:
-        settings = _settings(options, options.policy)
-        shadows = [(path, _settings(options, path)) for path in options.shadow]
+        settings, *others = _settings(options)
+        shadows = list(zip(options.shadow, others, strict=True))
         _check_together(site, settings)
         if options.dry_run and (options.shadow or options.explain or options.journal):
             raise ControllerError("--dry-run goes without --shadow, --explain and --journal")
@@ -128,10 +129,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _settings(options: argparse.Namespace, path: Path) -> PolicyFile:
-    """A policy file with what the command line says of it. Raises ControllerError."""
-    settings = load(path, dict(options.metric))
-    return settings if options.time_scale is None else settings.with_time_scale(options.time_scale)
+def _settings(options: argparse.Namespace) -> list[PolicyFile]:
+    """The policy files with what the command line says of them, the acting one first. Raises ControllerError."""
+    files = load_all([options.policy, *options.shadow], dict(options.metric))
+    scale = options.time_scale
+    return files if scale is None else [each.with_time_scale(scale) for each in files]
 
 
 def _check_together(site: Site, settings: PolicyFile) -> None:
@@ -184,4 +186,4 @@ def in_force(path: Path, settings: PolicyFile) -> str:
         *([f"for the policy time passes {settings.time_scale:g} times faster"] if settings.time_scale != 1 else []),
         "limits: " + (", ".join(f"{key} {value:g}" for key, value in limits.model_dump().items() if value) or "none"),
     ]
-    return "\n".join(lines)
+    return "\n".join(textwrap.fill(line, 120, subsequent_indent="    ", break_on_hyphens=False) for line in lines)

@@ -69,6 +69,7 @@ class PolicyFile(Strict):
     policy: dict[str, Any]
 
     _notes: tuple[str, ...] = PrivateAttr(default=())
+    _metric_names: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("policy")
     @classmethod
@@ -104,14 +105,17 @@ class PolicyFile(Strict):
 
     def with_time_scale(self, factor: float) -> "PolicyFile":
         """The same, with time that passes so many times faster for the policy and its limits."""
-        changed = self.model_copy(update={"time_scale": factor})
-        changed._notes = self._notes
-        return changed
+        return self.model_copy(update={"time_scale": factor})
 
     @property
     def notes(self) -> tuple[str, ...]:
         """How a foreign file was read, and what of it is not used; empty for one of ours."""
         return self._notes
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """What a foreign file calls its metrics; a word of the user's says what one of them means here."""
+        return self._metric_names
 
     def make_fleet(self, service: str, slots: int) -> Fleet:
         """A fleet of `service` with so many addresses. Where each change costs a reload, instances that are healthy

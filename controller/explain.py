@@ -1,15 +1,14 @@
 """One tick in full, for `--explain`: what was seen, what the policy made of it, what the limits made of that."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from controller.limits import Limited
 from controller.model import METRICS, Decision, Observation, Sample, metric
 
-CLAMP = re.compile(r" \(wanted (\d+); (.+?)\)(?= \(wanted \d+; |$)", re.DOTALL)  # as controller.limits adds it
 HEADS = ("instance", "phase", "in it for", "ordered", "CPU", "in flight")
 
 
-def explain(observation: Observation, policy_name: str, decision: Decision, limited: Decision) -> str:
+def explain(observation: Observation, policy_name: str, decision: Decision, limited: Limited) -> str:
     """The policy's `decision` and the `limited` one that is carried out, in lines for a person."""
     return "\n".join(
         [
@@ -17,7 +16,7 @@ def explain(observation: Observation, policy_name: str, decision: Decision, limi
             *_seen(observation),
             f"policy wants {decision.wanted}: {decision.reason}",
             *_listed("considered", [f"- {each}" for each in decision.considered]),
-            *_listed("limits", list(_clamps(decision, limited))),
+            *_listed("limits", list(_clamps(limited))),
             f"result: {_result(observation.counts.wanted, limited.wanted)}",
         ]
     )
@@ -61,12 +60,10 @@ def _listed(title: str, lines: Iterable[str]) -> list[str]:
     return [f"{title}:", *indented] if indented else [f"{title}: none"]
 
 
-def _clamps(decision: Decision, limited: Decision) -> Iterator[str]:
-    """What each limit changed, in order, out of the words that it added to the reason."""
-    found = CLAMP.findall(limited.reason.removeprefix(decision.reason))
-    afters = [*(before for before, _ in found[1:]), str(limited.wanted)]
-    for number, ((before, why), after) in enumerate(zip(found, afters, strict=False), start=1):
-        yield f"{number}. {before} → {after}: {why}"
+def _clamps(limited: Limited) -> Iterator[str]:
+    """What each limit changed, in order."""
+    for number, clamp in enumerate(limited.clamps, start=1):
+        yield f"{number}. {clamp.limit}: {clamp.before} → {clamp.after}, {clamp.why}"
 
 
 def _result(was: int, wanted: int) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from controller.limits import Limiter
+from controller.limits import Limited, Limiter
 from controller.model import Decision, Observation
 from controller.policies import Policy
 
@@ -12,7 +12,7 @@ class Verdict:
     """What the policy wants, and what the limits leave of it."""
 
     wanted: Decision
-    limited: Decision
+    limited: Limited
 
 
 class Judge:

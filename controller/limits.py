@@ -1,10 +1,11 @@
 """Bounds, steps, cooldown and stabilisation: from a policy's decision to the one that is carried out.
 
-Each clamp adds its words to the reason, so that the log always tells what the policy wanted and what held it back.
+Each limit that changes something adds its words to the reason, so that the log always tells what the policy wanted and
+what held it back.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from controller.model import Decision, Observation
 from controller.window import Window
@@ -22,6 +23,23 @@ class Limits:
     stabilise_down_s: float = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Clamp:
+    """What one limit made of a number of instances; `limit` is its key in the policy file, or `no data`."""
+
+    limit: str
+    before: int
+    after: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limited(Decision):
+    """A decision after the limits, with what they changed, in order."""
+
+    clamps: tuple[Clamp, ...] = ()
+
+
 class Limiter:
     """Applies limits to decisions; remembers what was wanted lately and when that last changed."""
 
@@ -30,53 +48,54 @@ class Limiter:
         self._lately = Window(limits.stabilise_down_s)
         self._changed_s: float | None = None
 
-    def apply(self, decision: Decision, observation: Observation) -> Decision:
-        clamps: tuple[Callable[[Decision, Observation], Decision], ...] = (
+    def apply(self, decision: Decision, observation: Observation) -> Limited:
+        limits: tuple[Callable[[int, Observation], Clamp | None], ...] = (
             self._no_data, self._stabilise, self._cool_down, self._steps, self._bounds,
         )  # fmt: skip
-        for clamp in clamps:
-            decision = clamp(decision, observation)
-        if decision.wanted != observation.counts.wanted:
+        wanted, clamps = decision.wanted, []
+        for limit in limits:
+            clamp = limit(wanted, observation)
+            if clamp is not None:
+                clamps.append(clamp)
+                wanted = clamp.after
+        if wanted != observation.counts.wanted:
             self._changed_s = observation.t_s
-        return decision
+        words = "".join(f" (wanted {clamp.before}; {clamp.why})" for clamp in clamps)
+        return Limited(wanted, decision.reason + words, decision.considered, tuple(clamps))
 
-    def _no_data(self, decision: Decision, observation: Observation) -> Decision:
-        if observation.missing and decision.wanted < observation.counts.wanted:
-            return _clamp(decision, observation.counts.wanted, f"held, no data: {observation.missing}")
-        return decision
+    def _no_data(self, wanted: int, observation: Observation) -> Clamp | None:
+        if not observation.missing or wanted >= observation.counts.wanted:
+            return None
+        return Clamp("no data", wanted, observation.counts.wanted, f"held, no data: {observation.missing}")
 
-    def _stabilise(self, decision: Decision, observation: Observation) -> Decision:
+    def _stabilise(self, wanted: int, observation: Observation) -> Clamp | None:
         """Shrink only to the most that was wanted in the window, as the Kubernetes HPA's scale-down window does."""
-        self._lately.add(observation.t_s, decision.wanted)
-        most = int(self._lately.max() or decision.wanted)
-        floor = min(most, observation.counts.wanted)
-        if decision.wanted < floor:
-            return _clamp(decision, floor, f"held, {most} were wanted within {self._limits.stabilise_down_s:g} s")
-        return decision
+        self._lately.add(observation.t_s, wanted)
+        most = int(self._lately.max() or wanted)
+        floor, window_s = min(most, observation.counts.wanted), self._limits.stabilise_down_s
+        if wanted >= floor:
+            return None
+        return Clamp("limits.stabilise_down_s", wanted, floor, f"held, {most} were wanted within {window_s:g} s")
 
-    def _cool_down(self, decision: Decision, observation: Observation) -> Decision:
-        if decision.wanted >= observation.counts.wanted or self._changed_s is None:
-            return decision
+    def _cool_down(self, wanted: int, observation: Observation) -> Clamp | None:
+        was = observation.counts.wanted
+        if wanted >= was or self._changed_s is None:
+            return None
         left_s = self._limits.cooldown_down_s - (observation.t_s - self._changed_s)
-        if left_s > 0:
-            return _clamp(decision, observation.counts.wanted, f"held, cooldown, {left_s:.1f} s left")
-        return decision
+        if left_s <= 0:
+            return None
+        return Clamp("limits.cooldown_down_s", wanted, was, f"held, cooldown, {left_s:.1f} s left")
 
-    def _steps(self, decision: Decision, observation: Observation) -> Decision:
-        wanted, limits = observation.counts.wanted, self._limits
-        if limits.step_up and decision.wanted > wanted + limits.step_up:
-            return _clamp(decision, wanted + limits.step_up, f"at most {limits.step_up} up at once")
-        if limits.step_down and decision.wanted < wanted - limits.step_down:
-            return _clamp(decision, wanted - limits.step_down, f"at most {limits.step_down} down at once")
-        return decision
+    def _steps(self, wanted: int, observation: Observation) -> Clamp | None:
+        was, up, down = observation.counts.wanted, self._limits.step_up, self._limits.step_down
+        if up and wanted > was + up:
+            return Clamp("limits.step_up", wanted, was + up, f"at most {up} up at once")
+        if down and wanted < was - down:
+            return Clamp("limits.step_down", wanted, was - down, f"at most {down} down at once")
+        return None
 
-    def _bounds(self, decision: Decision, _: Observation) -> Decision:
-        if decision.wanted > self._limits.maximum:
-            return _clamp(decision, self._limits.maximum, "capped by instances.max")
-        if decision.wanted < self._limits.minimum:
-            return _clamp(decision, self._limits.minimum, "raised to instances.min")
-        return decision
-
-
-def _clamp(decision: Decision, wanted: int, why: str) -> Decision:
-    return replace(decision, wanted=wanted, reason=f"{decision.reason} (wanted {decision.wanted}; {why})")
+    def _bounds(self, wanted: int, _: Observation) -> Clamp | None:
+        low, high = self._limits.minimum, self._limits.maximum
+        if wanted > high:
+            return Clamp("instances.max", wanted, high, "capped by instances.max")
+        return Clamp("instances.min", wanted, low, "raised to instances.min") if wanted < low else None

@@ -3,21 +3,37 @@
 Every error is one line: file, place, value, and what is legal.
 """
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from controller.config import HIGHEST, Instances, Limit, PolicyFile, Service
+from controller.config import HIGHEST, PolicyFile
 from controller.document import ConfigError, read_documents, short
-from controller.foreign import MetricNames, PlaceError, Translation
+from controller.foreign import MetricNames, Names, PlaceError, Translation
 from controller.foreign.formats import KINDS, translate
 from controller.policies import POLICIES
+from controller.spelling import keys_at, unknown
 
-__all__ = ["ConfigError", "changed", "load", "unique"]
+__all__ = ["ConfigError", "changed", "load", "load_all", "unique"]
+
+# Production's files say nothing of this. Instances start as fast as they can, for production's wait on machines is not
+# in these policies; ticks are short enough for intervals of seconds that a time scale makes ten times shorter.
+ASSUMED = {"boot": "zygote", "tick_s": 0.25}
+TOLD = ("instances.min", "instances.max", "service.rate_limit", "apply", "boot", "tick_s")
+
+
+def load_all(paths: Sequence[Path], metrics: MetricNames) -> list[PolicyFile]:
+    """Read and check policy files, of which at least one must have each of the `metrics`. Raises ConfigError."""
+    files = [load(path, metrics) for path in paths]
+    names = list(dict.fromkeys(name for file in files for name in file.metric_names))
+    for theirs, ours in metrics.items():
+        if theirs not in names:
+            raise ConfigError(f"--metric {theirs}={ours}: {_no_metric(theirs, names)}")
+    return files
 
 
 def load(path: Path, metrics: MetricNames | None = None) -> PolicyFile:
@@ -25,8 +41,7 @@ def load(path: Path, metrics: MetricNames | None = None) -> PolicyFile:
     documents = read_documents(path)
     translated = _translate(path, documents, metrics or {})
     if translated is not None:
-        title, translation = translated
-        return _with_notes(_check(path, _ours(translation, {})), title, translation)
+        return _checked(path, translated, {})
     if len(documents) > 1:
         raise ConfigError(f"{path}: holds {len(documents)} documents; a policy is one")
     document = documents[0]
@@ -50,13 +65,24 @@ def unique(names: Iterable[str]) -> list[str]:
     return found
 
 
-def _translate(path: Path, documents: list[Any], metrics: MetricNames) -> tuple[str, Translation] | None:
+@dataclass(frozen=True, slots=True)
+class _Foreign:
+    """A foreign file as it was read: its format, what it asks for, and what it calls its metrics."""
+
+    title: str
+    translation: Translation
+    metric_names: tuple[str, ...]
+
+
+def _translate(path: Path, documents: list[Any], metrics: MetricNames) -> _Foreign | None:
+    names = Names(metrics)
     try:
-        return translate(documents, metrics)
+        found = translate(documents, names)
     except PlaceError as error:
         raise ConfigError(f"{path}: {error}") from error
     except ValidationError as error:
         raise ConfigError(f"{path}: {_words(error, ())}") from error
+    return None if found is None else _Foreign(*found, tuple(names.asked))
 
 
 def _referring(path: Path, document: dict[str, Any], policy: dict[str, Any], metrics: MetricNames) -> PolicyFile:
@@ -70,9 +96,15 @@ def _referring(path: Path, document: dict[str, Any], policy: dict[str, Any], met
     translated = _translate(other, read_documents(other), {**own, **metrics})
     if translated is None:
         raise ConfigError(f"{path}: policy.file: {other}: is in no foreign format that is read here")
-    title, translation = translated
-    rest = {key: value for key, value in document.items() if key != "policy"}
-    return _with_notes(_check(path, _ours(translation, rest)), title, translation)
+    for theirs in own:
+        if theirs not in translated.metric_names:
+            raise ConfigError(f"{path}: policy.metrics: {_no_metric(theirs, translated.metric_names)}")
+    return _checked(path, translated, {key: value for key, value in document.items() if key != "policy"})
+
+
+def _no_metric(theirs: str, names: Sequence[str]) -> str:
+    there = f"there are {', '.join(map(repr, names))}" if names else "there is none to name"
+    return f"no policy file has a metric {theirs!r}; {there}"
 
 
 def _ours(translation: Translation, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,14 +113,42 @@ def _ours(translation: Translation, given: Mapping[str, Any]) -> dict[str, Any]:
     capped = {key: min(value, HIGHEST) for key, value in bounds.items() if value is not None}
     instances = given.get("instances", {})
     merged = {**capped, **instances} if isinstance(instances, dict) else instances
-    return {**translation.settings, **given, "instances": merged, "policy": dict(translation.policy)}
+    return {**ASSUMED, **translation.settings, **given, "instances": merged, "policy": dict(translation.policy)}
 
 
-def _with_notes(settings: PolicyFile, title: str, translation: Translation) -> PolicyFile:
-    most = translation.maximum or 0
+def _assumed(settings: PolicyFile, said: Mapping[str, Any]) -> str:
+    """What neither the foreign file nor the user's own says, with the values that it has."""
+    dumped, parts = settings.model_dump(), []
+    for place in TOLD:
+        section, _, key = place.rpartition(".")
+        if key not in (said.get(section, {}) if section else said):
+            parts.append(f"{place} {dumped[section][key] if section else dumped[key]}")
+    return ", ".join(parts)
+
+
+def _grouped(unused: Iterable[str]) -> list[str]:
+    """Places with the same reason in one line."""
+    places: dict[str, list[str]] = {}
+    for place, _, reason in (each.partition(": ") for each in unused):
+        places.setdefault(reason, []).append(place)
+    return [f"{', '.join(several)}: {reason}" for reason, several in places.items()]
+
+
+def _checked(path: Path, foreign: _Foreign, given: Mapping[str, Any]) -> PolicyFile:
+    """A foreign file with what the user's own file says beside it, and the notes on how it was read."""
+    translation = foreign.translation
+    document = _ours(translation, given)
+    settings, most = _check(path, document), translation.maximum or 0
     capped = [f"{most} instances at most: here {HIGHEST}"] if most > HIGHEST else []
-    lines = [f"read from: {title}"] + [f"read as: {each}" for each in (*translation.mapped, *capped)]
-    settings._notes = (*lines, *(f"not used: {each}" for each in translation.unused))
+    said = {key: value for key, value in document.items() if key in given or key not in ASSUMED}
+    assumed = _assumed(settings, said)
+    settings._notes = (
+        f"read from: {foreign.title}",
+        *(f"read as: {each}" for each in dict.fromkeys((*translation.mapped, *capped))),
+        *(f"not used: {each}" for each in _grouped(translation.unused)),
+        *([f"not said, so the testbed's own: {assumed}"] if assumed else []),
+    )
+    settings._metric_names = foreign.metric_names
     return settings
 
 
@@ -116,7 +176,9 @@ def _words(error: ValidationError, place: tuple[str, ...]) -> str:
     location = _location((*place, *first["loc"]))
     message, context = first["msg"], first.get("ctx", {})
     if first["type"] == "extra_forbidden":
-        return f"{location}: is not a known key{_suggestion(str(first['loc'][-1]), place)}"
+        model = POLICIES[place[-1]].Config if place else PolicyFile
+        *inner, key = first["loc"]
+        return f"{location}: {unknown(str(key), keys_at(model, inner))}"
     if first["type"] == "missing":
         return f"{location}: is missing"
     if first["type"] in ("model_type", "dict_type"):
@@ -138,15 +200,3 @@ def _location(parts: tuple[Any, ...]) -> str:
     for part in parts:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
     return short(text)
-
-
-def _suggestion(key: str, place: tuple[str, ...]) -> str:
-    """The nearest known key. pydantic does not tell which keys the place has, so all of the file's are candidates."""
-    known = {"metric", "above", "below", "for_s", "add", "remove", "when", "then", "cooldown_s"}
-    models: list[Any] = [PolicyFile, Instances, Service, Limit]
-    if place:
-        models.append(POLICIES[place[-1]].Config)
-    for model in models:
-        known |= set(model.model_fields)
-    near = difflib.get_close_matches(key, sorted(known - {key}), n=1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -7,20 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from controller.cli import add_policy_options
+from experiments.describe import describe
 from experiments.machine import ROOT
+from experiments.plan import planned as planned_runs
 from experiments.processes import RunError, say
 from experiments.runner import Run
 from experiments.scenario import Scenario, ScenarioError, load_scenario, names
 from experiments.simulator.parameters import DEFAULT, ParametersError, load_parameters
 
+CALIBRATED = ("ramp", "cpu")  # the scenarios whose instances' capacity is measured: rate-limited, and CPU-limited ones
 OVERRIDES = ("low_rps", "highest_rps", "duration_s")
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m experiments", description="Run experiments on the testbed.")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    what = "Run a scenario on real containers; needs root. What is left lies in results/<run-id>/."
-    _add_scenario(commands.add_parser("run", help="run a scenario", description=what))
+    what = "Run a scenario on real containers, with all its arms; needs root. What is left lies in results/<run-id>/."
+    run = commands.add_parser("run", help="run a scenario", description=what)
+    _add_scenario(run)
+    _add_experiment(run)
+    _add_all(commands)
     _add_simulator(commands)
     commands.add_parser("list", help="list the scenarios with their titles")
     _add_bench(commands)
@@ -40,6 +46,24 @@ def _add_scenario(command: argparse.ArgumentParser, optional: bool = False) -> N
     )
     add_policy_options(command)
     _add_results(command)
+
+
+def _add_experiment(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--arm", metavar="NAME", help="this arm of the scenario only")
+    command.add_argument("--repeat", type=_positive, metavar="N", help="instead of the scenario's number of repeats")
+    command.add_argument("--seed", type=_seed, metavar="N", help="of the first repeat, instead of the scenario's")
+    command.add_argument("--quick", action="store_true", help="the scenario's short form")
+
+
+def _add_all(commands: Any) -> None:
+    what = (
+        "Run all experiments on real containers, needs root: the standard set takes under an hour, the quick one under "
+        "ten minutes. What lies in the results already is not run again, so it can be interrupted."
+    )
+    every = commands.add_parser("all", help="run all experiments", description=what)
+    every.add_argument("--quick", action="store_true", help="the scenarios' short forms")
+    every.add_argument("--only", metavar="NAME[,NAME]", help="these scenarios only")
+    _add_results(every)
 
 
 def _add_results(command: argparse.ArgumentParser) -> None:
@@ -70,6 +94,12 @@ def _add_simulator(commands: Any) -> None:
         command.add_argument(
             "--parameters", type=Path, default=DEFAULT, metavar="FILE", help="of the simulator, default: the shipped"
         )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 1 to 100")
+    return int(text)
 
 
 def _seed(text: str) -> int:
@@ -134,11 +164,29 @@ def _scenario(options: argparse.Namespace) -> Scenario:
 
 
 def _run(options: argparse.Namespace) -> int:
+    """A scenario that is changed by hand is a run for itself, no part of an experiment."""
+    changed = [name for name in ("policy", *OVERRIDES, "time_scale") if getattr(options, name) is not None]
+    if not changed and not options.shadow and not options.metric:
+        from experiments.suite import Suite
+
+        planned = planned_runs(options.scenario, options.quick, options.arm, options.repeat, options.seed)
+        suite = Suite(planned, options.results, load_parameters(DEFAULT), anew=True)
+        return 0 if suite.execute() else 1
     run = Run(options.scenario, _scenario(options), options.results)
-    figures = run.execute()
-    say(describe(figures))
+    say(describe(run.execute()))
     say(f"everything about this run lies in {run.folder}")
     return 0
+
+
+def _all(options: argparse.Namespace) -> int:
+    # Imported late: it needs liblxc and the simulator.
+    from experiments.suite import Suite
+
+    chosen = options.only.split(",") if options.only else names()
+    planned = [each for name in chosen for each in planned_runs(name, options.quick)]
+    firsts = [next(each for each in planned if each.name == name) for name in CALIBRATED if name in chosen]
+    suite = Suite(planned, options.results, load_parameters(DEFAULT), firsts, options.quick)
+    return 0 if suite.execute() else 1
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -202,26 +250,6 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 COMMANDS = {
-    "run": _run, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list, "bench": _bench,
+    "run": _run, "all": _all, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list,
+    "bench": _bench,
 }  # fmt: skip
-
-
-def describe(figures: dict[str, Any]) -> str:
-    """The key figures in a few lines."""
-    lines = [
-        f"offered {figures['offered']:,}: served {figures['served']:,}, rejected {figures['rejected']:,}, "
-        f"failed {figures['failed']:,}, dropped {figures['dropped']:,} (not served {figures['not_served_share']:.3%})",
-        f"latency from the due time, ms: p50 {_ms(figures['latency_ms_p50'])}, p95 {_ms(figures['latency_ms_p95'])}, "
-        f"p99 {_ms(figures['latency_ms_p99'])}",
-        f"fleet: at most {figures['in_service_max']} in service, {figures['instance_seconds']:.0f} instance-seconds, "
-        f"{figures['decisions_up']} decisions up, {figures['decisions_down']} down, {figures['reloads']} reloads",
-        f"decision to first answer through HAProxy, ms: median {_ms(figures['decision_to_first_answer_ms_p50'])}, "
-        f"p95 {_ms(figures['decision_to_first_answer_ms_p95'])}",
-    ]
-    if not figures["valid"]:
-        lines.append(f"NOT VALID, the load generator did not keep its schedule: {figures['validity_note']}")
-    return "\n".join(lines)
-
-
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"

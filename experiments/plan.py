@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,13 @@ class PlannedRun:
 
     @property
     def slug(self) -> str:
-        """The end of the run's name."""
-        arm = self.facts["arm"].replace("/", "-")
-        return "-".join(
-            [self.name, *([arm] if arm else []), *([str(self.facts["repeat"])] if self.facts["repeats"] > 1 else [])]
-        )
+        """The end of the run's name, without blanks."""
+        return re.sub(r"[^A-Za-z0-9.]+", "-", self.label)
+
+    @property
+    def run_facts(self) -> dict[str, Any]:
+        """What run.json tells of the experiment."""
+        return {"experiment": self.facts, "key": self.key}
 
     @property
     def key(self) -> str:

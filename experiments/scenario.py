@@ -66,7 +66,7 @@ class Scenario(Strict):
     time_scale: float | None = Field(default=None, ge=0.01, le=1000)
     load: Load
     faults: tuple[Fault, ...] = ()
-    settle_s: float = Field(default=5, ge=0, le=600)
+    settle_s: float = Field(default=2, ge=0, le=600)
     simulated: bool = False
     order: int = 99
     repeat: int = Field(default=1, ge=1, le=100)

@@ -20,7 +20,7 @@ from experiments.metrics.causes import causes_of, counts_by_cause
 from experiments.metrics.course import course_of
 from experiments.metrics.demand import lasting_demand
 from experiments.metrics.elasticity import Elasticity, contradictory_actions, elasticity
-from experiments.metrics.service import SLO, recovery_s, spells, time_to_adapt_s, violation_s
+from experiments.metrics.service import SLO, first_after_zero_ms, recovery_s, spells, time_to_adapt_s, violation_s
 from experiments.oracle import Steps, oracle, over
 from loadgen.ledger import Record
 from loadgen.summary import Summary
@@ -124,9 +124,10 @@ class Account:
 
     def figures(self, duration_s: float) -> dict[str, Any]:
         """The key figures; `duration_s` is the load's."""
-        fleet = fleet_figures(self.events)
+        fleet, requests = fleet_figures(self.events), request_figures(summarise_requests(self.records, duration_s))
         return {
-            **request_figures(summarise_requests(self.records, duration_s)),
+            **requests,
+            "served_rps": round(requests["served"] / duration_s, 3),
             "not_served_by_cause": counts_by_cause(self.causes),
             **fleet,
             **oracle_figures(fleet["instance_seconds"], self.oracle),
@@ -150,11 +151,13 @@ class Account:
                      for event in self.events if event["event"] == "decision"]  # fmt: skip
         slo, (start_s, end_s) = SLO(), self._load_s
         found = spells(self.records, slo)
+        first_ms = first_after_zero_ms(self.records, course_of(self.events).in_service)
         adapted_s = time_to_adapt_s(found, [t_s for t_s, change in decisions if change > 0 and start_s <= t_s <= end_s])
         return {
             "contradictory_actions": contradictory_actions(decisions),
             "time_to_adapt_s": None if adapted_s is None else round(adapted_s, 4),
             "recovery_s": recovery_s(found),
+            "first_after_zero_ms": None if first_ms is None else round(first_ms, 2),
             "slo_violation_s": violation_s(found),
             "slo": slo.model_dump(),
         }
@@ -207,6 +210,7 @@ def fleet_figures(events: Sequence[Event]) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "instance_seconds": instance_seconds(ticks),
         "in_service_max": int(ticks["in_service"].max()),
+        "in_service_end": int(ticks["in_service"].iloc[-1]),
         "decisions_up": sum(change > 0 for change in changes),
         "decisions_down": sum(change < 0 for change in changes),
         "reloads": len(reloads_ms),

@@ -10,6 +10,24 @@ from controller.model import METRICS
 MetricNames = Mapping[str, str]  # the user's own: a name in the foreign file → one of METRICS
 
 
+class Names(Mapping[str, str]):
+    """The user's names of metrics, which remembers what a reader looks up: these are the names that its file has."""
+
+    def __init__(self, given: MetricNames) -> None:
+        self._given = given
+        self.asked: dict[str, None] = {}
+
+    def __getitem__(self, name: str) -> str:
+        self.asked[name] = None
+        return self._given[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+
 class PlaceError(ValueError):
     """What is wrong in a foreign file: the place, as in `spec.metrics[0].type`, and what is legal."""
 

@@ -17,6 +17,7 @@ from typing import Any
 from controller.foreign import MetricNames, PlaceError, Translation, aws_alarm
 from controller.foreign.aws_alarm import checked
 from controller.foreign.aws_metrics import PREDEFINED, Measure, predefined, queried, single
+from controller.foreign.keys import AWS_PAIR, AWS_POLICY, check_keys
 from controller.foreign.values import at, choice, explained, flag, get, listing, mapping, number, whole
 from controller.policies.aws_simple import SimplePolicy
 from controller.policies.aws_step import StepPolicy
@@ -31,7 +32,7 @@ SIGNS = {EC2_TARGET: TARGET, APPLICATION_TARGET: TARGET, "TargetValue": TARGET, 
 PREDICTIVE = ("PredictiveScalingConfiguration", "PredictiveScalingPolicyConfiguration", "MetricSpecifications")
 ADJUSTMENTS = {word: word for word in ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity")}
 AGGREGATIONS = {word: word for word in ("Average", "Minimum", "Maximum")}
-WHICH = "says which resource, not how large"
+WHICH = "about the resource, not about its size"
 METRIC = "there is one fleet here, and its metrics have fixed units and no dimensions"
 WHY = {
     **dict.fromkeys(("AutoScalingGroupName", "PolicyName", "ServiceNamespace", "ResourceId", "ScalableDimension",
@@ -41,11 +42,11 @@ WHY = {
                     "an alarm invokes the policy that it stands beside, and nobody is notified"),
     "EvaluateLowSampleCountPercentile": "percentiles are always evaluated here",
     "MinAdjustmentStep": "AWS has replaced it by MinAdjustmentMagnitude",
-    "MinAdjustmentMagnitude": "is for PercentChangeInCapacity only",
-    "Cooldown": "is for simple scaling on EC2, and for step scaling on Application Auto Scaling only",
-    "EstimatedInstanceWarmup": "is for target tracking and step scaling on EC2 only",
-    **dict.fromkeys(("ScaleOutCooldown", "ScaleInCooldown"), "is for Application Auto Scaling only"),
-    "MetricAggregationType": "is for step scaling only",
+    "MinAdjustmentMagnitude": "for PercentChangeInCapacity only",
+    "Cooldown": "for simple scaling on EC2, and for step scaling on Application Auto Scaling only",
+    "EstimatedInstanceWarmup": "for target tracking and step scaling on EC2 only",
+    **dict.fromkeys(("ScaleOutCooldown", "ScaleInCooldown"), "for Application Auto Scaling only"),
+    "MetricAggregationType": "for step scaling only",
 }  # fmt: skip
 
 
@@ -97,7 +98,9 @@ def _items(document: Mapping[str, Any] | list[Any]) -> list[tuple[str, Any]]:
 def _item(place: str, item: Any, names: MetricNames) -> _Reading:
     found = mapping(place, item)
     if "policy" not in found:
+        check_keys(found, AWS_POLICY, place)
         return _Reading(place, found, "", None, names)
+    check_keys(found, AWS_PAIR, place)
     policy_at, alarm_at = at(place, "policy"), at(place, "alarm")
     alarm = None if found.get("alarm") is None else mapping(alarm_at, found["alarm"])
     return _Reading(policy_at, mapping(policy_at, found["policy"]), alarm_at, alarm, names)

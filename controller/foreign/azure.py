@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
+from controller.foreign.keys import AZURE, check_keys
 from controller.foreign.values import at, choice, explained, flag, get, listing, mapping, number, short, text, whole
+from controller.policies.azure_rules import COMPARE
 
 STATISTICS = {"Average": "average", "Min": "min", "Max": "max", "Sum": "sum", "Count": "count"}
 AGGREGATIONS = {
@@ -45,7 +47,7 @@ WHY = {
     "dimensions": "metrics have no dimensions here",
     "notifications": "nobody is notified here",
     **dict.fromkeys(("id", "name", "type", "apiVersion", "location", "resourceGroup", "tags", "targetResourceUri"),
-                    "says which resource, not how large"),
+                    "about the resource, not about its size"),
 }  # fmt: skip
 
 
@@ -80,6 +82,7 @@ KNOWN = {name: meaning.metric for name, meaning in METRICS.items()}
 def read(document: Mapping[str, Any], names: MetricNames) -> Translation:
     """The default profile of an autoscale setting. Raises PlaceError for what cannot be read."""
     place, setting = _setting(document)
+    check_keys(setting, AZURE, place)
     profiles = listing(at(place, "profiles"), get(place, setting, "profiles"))
     index = _default(at(place, "profiles"), profiles)
     here, others = f"{at(place, 'profiles')}[{index}]", set(range(len(profiles))) - {index}
@@ -152,8 +155,9 @@ class _Rule:
         action = mapping(action_at, get(place, rule, "scaleAction"))
         self.used = [*(f"{where}.{key}" for key in READ), action_at]
         self.options = {**_window(where, trigger), **_trigger(where, trigger, names), **_action(action_at, action)}
-        self.words = (f"{trigger['metricName']} {trigger['operator']} {trigger['threshold']}: {self.options['metric']} "
-                      f"{self.options['operator']} {self.options['threshold']:g}")  # fmt: skip
+        sign, threshold = COMPARE[self.options["operator"]][0], self.options["threshold"]
+        there = f"{trigger['metricName']} {trigger['operator']} {trigger['threshold']}"
+        self.words = f"{there}: {self.options['metric']} {sign} {threshold:g}"
         if self.options["divide_per_instance"]:
             self.words += ", divided by the instances"
 

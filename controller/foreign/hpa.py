@@ -25,8 +25,9 @@ from typing import Any
 
 from controller import model
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
+from controller.foreign.keys import HPA, check_keys
 from controller.foreign.values import at, explained, get, listing, mapping, short, text
-from controller.policies.hpa import Metric
+from controller.policies.hpa_config import Metric
 from controller.policies.hpa_replicas import MOST
 
 VERSIONS = ("autoscaling/v2", "autoscaling/v2beta2", "autoscaling/v1")
@@ -51,8 +52,8 @@ DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, 
 BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 LARGEST = 10**9
 WHY = {
-    "metadata": "is about the object, not about its size",
-    "status": "is what was, not what shall be",
+    "metadata": "about the object, not about its size",
+    "status": "what was, not what shall be",
     "scaleTargetRef": "there is one fleet here",
     "describedObject": "there is one service here",
     "selector": "there is one service here, nothing to select from",
@@ -107,6 +108,7 @@ def read(document: Mapping[str, Any], names: MetricNames) -> Translation:
     """The options of the policy `hpa`. Raises PlaceError for what the API would refuse, and for unknown metrics."""
     word("kind", document.get("kind"), ("HorizontalPodAutoscaler",))
     version = word("apiVersion", document.get("apiVersion"), VERSIONS)
+    check_keys(document, HPA)
     spec, notes = mapping("spec", get("", document, "spec")), Notes()
     minimum, maximum = _bounds(spec, notes)
     options: dict[str, Any] = {"minimum": minimum, "maximum": maximum}
@@ -220,7 +222,9 @@ def _name(place: str, given: Any, names: MetricNames, notes: Notes) -> tuple[str
     here = at(place, "name")
     notes.used.append(here)
     foreign = text(here, get(place, identifier, "name"))
-    return foreign, metric_name(here, foreign, {name: name for name in model.METRICS} | dict(names), METRICS)
+    if foreign in model.METRICS and foreign not in names:
+        return foreign, foreign
+    return foreign, metric_name(here, foreign, names, METRICS)
 
 
 def _units(foreign: str, metric: Mapping[str, Any]) -> int:

@@ -25,6 +25,7 @@ from typing import Any
 from controller.foreign import MetricNames, PlaceError, Translation, hpa, metric_name
 from controller.foreign.hpa import Notes, whole, word
 from controller.foreign.keda_triggers import triggers
+from controller.foreign.keys import KEDA, KEDA_HTTP, check_keys, check_word
 from controller.foreign.values import at, duration, explained, get, mapping, short
 
 BEHAVIORS = ("static", "currentReplicas", "currentReplicasIfHigher", "currentReplicasIfLower")
@@ -50,8 +51,8 @@ HTTP_POLL_S = 15
 QUEUE = {"service": {"overload": "queue"}, "apply": "runtime"}  # as the add-on's interceptor does
 LONGEST_WINDOW_S = 60.0
 WHY = {
-    "metadata": "is about where KEDA gets the value",
-    "status": "is what was, not what shall be",
+    "metadata": "about where KEDA gets the value",
+    "status": "what was, not what shall be",
     "scaleTargetRef": "there is one fleet here",
     "authenticationRef": "nobody is asked over a network here",
     "useCachedMetrics": "the HPA reads fresh values here",
@@ -71,6 +72,7 @@ def read(document: Mapping[str, Any], names: MetricNames) -> Translation:
     kind = word("kind", document.get("kind"), ("ScaledObject", "HTTPScaledObject"))
     group = "keda.sh" if kind == "ScaledObject" else "http.keda.sh"
     word("apiVersion", document.get("apiVersion"), (f"{group}/v1alpha1",))
+    check_keys(document, KEDA if group == "keda.sh" else KEDA_HTTP)
     notes, spec = Notes(), mapping("spec", get("", document, "spec"))
     options, settings = _object(spec, names, notes) if group == "keda.sh" else _http(spec, names, notes)
     options |= _annotations(document, notes)
@@ -170,10 +172,11 @@ def _annotations(document: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
         elif key in FLAGS:
             options[FLAGS[key]] = str(value) not in FALSE  # KEDA takes any other word for true
         else:
+            check_word(place, key, (*FLAGS, "paused-replicas"))
             notes.left.append(f"{place}: is no annotation that is known here")
     if metadata is not None:
         notes.used.append("metadata")
-        notes.left.append("metadata: is about the object, not about its size")
+        notes.left.append("metadata: about the object, not about its size")
     return options
 
 

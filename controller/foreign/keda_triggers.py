@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.foreign import MetricNames, PlaceError, metric_name
 from controller.foreign.hpa import Notes, quantity, word
+from controller.foreign.keys import Keys, check_keys, keys
 from controller.foreign.values import at, get, listing, mapping, number, short, text
 
 
@@ -21,6 +22,11 @@ class Scaler:
     default: float | None = None
     switch: str = ""
     metrics: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def metadata(self) -> Keys:
+        """The keys of its metadata that count here."""
+        return keys(f"metricName query valueLocation {self.activation} {self.switch} {' '.join(self.target)}")
 
 
 LIST = Scaler(("listLength",), "activationListLength", "queue_requests", 5)
@@ -64,10 +70,11 @@ def triggers(place: str, given: Any, names: MetricNames, notes: Notes) -> list[d
         here = f"{place}[{index}]"
         trigger = mapping(here, each)
         kind = text(at(here, "type"), get(here, trigger, "type"))
-        named = [name for name in _names(here, trigger, kind) if name in names]
         if kind == "cpu":
             read.append(_cpu(here, trigger, notes))
-        elif kind in SCALERS or named:
+            continue
+        named = [name for name in _names(here, trigger, kind) if name in names]
+        if kind in SCALERS or named:
             read.append(_external(here, kind, trigger, named[:1], names, notes))
         else:
             why = REFUSED.get(kind, f"nothing here stands for it; name a metric by --metric {kind}=NAME")
@@ -88,6 +95,7 @@ def _names(place: str, trigger: Mapping[str, Any], kind: str) -> list[str]:
 def _cpu(place: str, trigger: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     metadata_at = at(place, "metadata")
     metadata = mapping(metadata_at, get(place, trigger, "metadata"))
+    check_keys(metadata, keys("type value containerName"), metadata_at)
     older = trigger.get("metricType") is None and metadata.get("type") is not None
     type_at, named = (at(metadata_at, "type"), metadata["type"]) if older else (at(place, "metricType"), None)
     kind = word(type_at, named if older else trigger.get("metricType"), ("Utilization", "AverageValue"))
@@ -108,6 +116,8 @@ def _external(
 ) -> dict[str, Any]:
     scaler, metadata_at = SCALERS.get(kind, ANY), at(place, "metadata")
     metadata = mapping(metadata_at, get(place, trigger, "metadata"))
+    if kind in SCALERS:
+        check_keys(metadata, scaler.metadata, metadata_at)
     ours = (
         metric_name(at(place, "type"), named[0], names, {})
         if named

@@ -23,6 +23,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
+from controller.foreign.keys import KNATIVE, check_keys, check_word
 from controller.foreign.values import at, choice, duration, explained, get, mapping, number, short, whole
 from controller.policies.kpa import KpaConfig
 
@@ -34,15 +35,15 @@ TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", 
 ALGORITHMS = {"linear": "linear", "weighted-exponential": "weighted-exponential",
               "weightedExponential": "weighted-exponential"}  # fmt: skip
 WHY = {
-    "metadata": "is about the object, not about its size",
-    "status": "is what was, not what shall be",
+    "metadata": "about the object, not about its size",
+    "status": "what was, not what shall be",
     "traffic": "there is one revision here",
     "containers": "instances run the testbed's application",
     "timeoutSeconds": "HAProxy has its own timeouts here",
-    "_example": "is a comment",
+    "_example": "a comment",
     "activator-capacity": "there is no activator here",
-    "max-scale-limit": "is about what services may ask for",
-    "requests-per-second-target-default": "is about services with the metric rps",
+    "max-scale-limit": "about what services may ask for",
+    "requests-per-second-target-default": "about services with the metric rps",
 }
 
 
@@ -94,6 +95,7 @@ CLUSTER: dict[str, Reading] = BOTH | {
     "scale-to-zero-grace-period": ("scale_to_zero_grace_period_s", duration),
     "tick-interval": ("tick_interval_s", duration),
 }
+CLUSTER_ONLY = ("pod-autoscaler-class", "allow-zero-initial-scale")
 
 
 @dataclass
@@ -110,6 +112,7 @@ class Source:
 
 def read(document: Mapping[str, Any], names: MetricNames) -> Translation:
     """The settings of the KPA. Raises PlaceError for what cannot be read."""
+    check_keys(document, KNATIVE.get(str(document.get("kind")), {}))
     source, cluster = _find(document)
     given = dict(_cluster(source) if cluster else _annotations(source))
     options: dict[str, Any] = {}
@@ -194,6 +197,7 @@ def _annotations(source: Source) -> Iterator[tuple[str, tuple[str, Any, Reading]
         elif name in ANNOTATIONS:
             yield name, (place, value, ANNOTATIONS[name])
         elif name != "metric":
+            check_word(place, name, (*ANNOTATIONS, "class", "metric"))
             source.notes.append(f"{place}: is no annotation of Knative's autoscaler")
 
 
@@ -210,8 +214,10 @@ def _cluster(source: Source) -> Iterator[tuple[str, tuple[str, Any, Reading]]]:
             raise PlaceError(place, "0: must be at least 1, unless allow-zero-initial-scale is true")
         if key in CLUSTER:
             yield key, (place, value, CLUSTER[key])
-        if key in CLUSTER or key in ("pod-autoscaler-class", "allow-zero-initial-scale"):
+        if key in CLUSTER or key in CLUSTER_ONLY:
             source.used.append(place)
+        else:
+            check_word(place, str(key), (*CLUSTER, *CLUSTER_ONLY, *WHY))
 
 
 def _only_kpa(place: str, value: Any) -> None:

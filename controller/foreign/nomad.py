@@ -23,6 +23,7 @@ from typing import Any
 
 from controller.foreign import MetricNames, PlaceError, Translation, metric_name
 from controller.foreign.hcl import parse, tidy
+from controller.foreign.keys import NOMAD, check_keys
 from controller.foreign.values import at, choice, duration, explained, get, mapping, number, short, text, whole
 from controller.model import METRICS
 
@@ -64,6 +65,7 @@ def read(document: Mapping[str, Any], names: MetricNames) -> Translation:
         raise PlaceError("", "holds no scaling block of a group and no scaling policy")
     path, count = found[0]
     place, block = ".".join(path), _under(tidied, path)
+    check_keys(block, NOMAD, place)
     low, high = _bounds(place, block, count)
     policy_at = at(place, "policy")
     policy = mapping(policy_at, get(place, block, "policy"))
@@ -117,7 +119,7 @@ def _beside(document: Mapping[str, Any], path: list[str], others: list[list[str]
             elif sibling == "count":
                 yield ".".join(here), "the fleet starts with its minimum"
             else:
-                yield ".".join(here), "says what runs, not how many"
+                yield ".".join(here), "about what runs, not how many"
 
 
 def _bounds(place: str, block: Mapping[str, Any], default: Any) -> tuple[int, int]:
@@ -171,9 +173,9 @@ class _Reading:
     def _metric(self, place: str, name: str, check: Mapping[str, Any]) -> str:
         source = text(self._take(place, "source"), check.get("source") or NOMAD_APM[0])
         query = text(self._take(place, "query"), get(place, check, "query"))
-        named = next((each for each in (query, name) if each in self._names), None)
-        if named is not None:
-            ours = metric_name(at(place, "query"), named, self._names, {})
+        named = [each for each in (query, name) if each in self._names]
+        if named:
+            ours = metric_name(at(place, "query"), named[0], self._names, {})
         else:
             ours = (_short_query(query) if source in NOMAD_APM else _haproxy(query)) or ""
         if not ours:

@@ -53,6 +53,12 @@ class Step(Strict):
     def top(self) -> float:
         return math.inf if self.upper is None else self.upper
 
+    def interval(self, threshold: float) -> str:
+        """The values that it is for, in words."""
+        if self.upper is None:
+            return f"from {self.bottom + threshold:g}"
+        return f"{'up' if self.lower is None else f'from {self.lower + threshold:g}'} to {self.upper + threshold:g}"
+
     def holds(self, beyond: float, upward: bool) -> bool:
         """Is this far beyond the threshold in the interval?"""
         if beyond > 0 or (beyond == 0 and upward):
@@ -95,8 +101,8 @@ class StepPolicy(Strict):
 
     def __str__(self) -> str:
         threshold = self.alarm.threshold
-        steps = "; ".join(f"from {step.bottom + threshold:g} to {step.top + threshold:g} "
-                          f"{in_words(self.adjustment_type, step.adjust)}" for step in self.ordered)  # fmt: skip
+        steps = "; ".join(f"{step.interval(threshold)}: {in_words(self.adjustment_type, step.adjust)}"
+                          for step in self.ordered)  # fmt: skip
         least = f" by at least {self.min_adjustment_magnitude}" if self.min_adjustment_magnitude else ""
         cooldown = f", cooldown {self.cooldown_s:g} s" if self.cooldown_s else ""
         return f"when {self.alarm}: {steps}{least}; new instances warm up for {self.warmup_s:g} s{cooldown}"

@@ -18,10 +18,10 @@ ACROSS: dict[str, Combine] = {"average": fmean, "min": min, "max": max, "sum": m
 OVER_TIME: dict[str, Combine] = {
     "average": fmean, "minimum": min, "maximum": max, "total": math.fsum, "count": len, "last": lambda each: each[-1],
 }  # fmt: skip
-COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "equals": operator.eq, "not_equals": operator.ne,
-    "greater_than": operator.gt, "greater_than_or_equal": operator.ge,
-    "less_than": operator.lt, "less_than_or_equal": operator.le,
+COMPARE: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "equals": ("equal to", operator.eq), "not_equals": ("other than", operator.ne),
+    "greater_than": ("above", operator.gt), "greater_than_or_equal": ("at least", operator.ge),
+    "less_than": ("below", operator.lt), "less_than_or_equal": ("at most", operator.le),
 }  # fmt: skip
 PER_INSTANCE = {"cpu_percent": "cpu_percent", "in_flight_per_instance": "in_flight_requests"}
 
@@ -56,7 +56,7 @@ class Rule(Strict):
         return int(self.time_window_s / self.time_grain_s + 1e-9)
 
     def triggered(self, value: float) -> bool:
-        return COMPARE[self.operator](value, self.threshold)
+        return COMPARE[self.operator][1](value, self.threshold)
 
     def result(self, wanted: int) -> int:
         """The instances that the action leads to, never against its direction."""
@@ -75,7 +75,7 @@ class Rule(Strict):
 
     @property
     def condition(self) -> str:
-        return f"{self.operator.replace('_', ' ')} {self.threshold:g}"
+        return f"{COMPARE[self.operator][0]} {self.threshold:g}"
 
     @property
     def action(self) -> str:

@@ -24,20 +24,16 @@ How the testbed's terms stand for those of Kubernetes:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-from pydantic import Field, model_validator
 
 from controller.model import Decision, Observation, Phase, Sample, metric
-from controller.policies.base import MetricName, Period, Strict
-from controller.policies.hpa_behavior import Behavior, BehaviorSettler, Bounds, PlainSettler, Settler
+from controller.policies.base import Period
+from controller.policies.hpa_behavior import BehaviorSettler, PlainSettler, Settler
+from controller.policies.hpa_config import HpaConfig, Metric
 from controller.policies.hpa_replicas import (
-    MOST,
     Average,
     Proposal,
     Readiness,
     Target,
-    Tolerances,
     Utilization,
     by_average,
     by_instances,
@@ -47,82 +43,7 @@ from controller.policies.hpa_replicas import (
 )
 from controller.window import Window
 
-TARGETS = {
-    "Resource": ("average_utilization_percent", "average_value"),
-    "Pods": ("average_value",),
-    "Object": ("value", "average_value"),
-    "External": ("value", "average_value"),
-}
 TOTALS = {"offered_rps", "served_rps", "rejected_rps", "failed_rps", "queue_requests"}
-
-
-class Metric(Strict):
-    """One metric and its target, in the metric's own unit. A Resource metric is the CPU."""
-
-    type: Literal["Resource", "Pods", "Object", "External"]
-    metric: MetricName | None = None
-    average_utilization_percent: int | None = Field(default=None, ge=1, le=MOST)
-    average_value: float | None = Field(default=None, ge=0.001, le=1e12)
-    value: float | None = Field(default=None, ge=0.001, le=1e12)
-
-    @model_validator(mode="after")
-    def _one_target(self) -> "Metric":
-        given = [name for name in ("average_utilization_percent", "average_value", "value") if getattr(self, name)]
-        legal = TARGETS[self.type]
-        if len(given) != 1 or given[0] not in legal:
-            raise ValueError(f"a {self.type} metric needs {'exactly one of ' * (len(legal) > 1)}{', '.join(legal)}")
-        if self.type == "Resource" and self.name != "cpu_percent":
-            raise ValueError("a Resource metric is cpu_percent")
-        return self
-
-    @property
-    def name(self) -> str:
-        return self.metric or ("cpu_percent" if self.type == "Resource" else "offered_rps")
-
-    def __str__(self) -> str:
-        if self.average_utilization_percent:
-            return f"{self.type} {self.name} at {self.average_utilization_percent}% of the request"
-        if self.average_value:
-            return f"{self.type} {self.name} at {self.average_value:g} per instance"
-        return f"{self.type} {self.name} at {self.value:g}"
-
-
-CPU_80 = Metric(type="Resource", average_utilization_percent=80)
-
-
-class HpaConfig(Strict):
-    """Options under `hpa:`; the defaults are those of the API and of kube-controller-manager."""
-
-    metrics: list[Metric] = Field(default=[CPU_80], min_length=1, max_length=100)
-    behavior: Behavior | None = None
-    minimum: int | None = Field(default=None, ge=0, le=MOST)
-    maximum: int | None = Field(default=None, ge=1, le=MOST)
-    sync_period_s: float = Field(default=15, ge=0.05, le=3600)
-    tolerance: float = Field(default=0.1, ge=0)
-    downscale_stabilization_s: float = Field(default=300, ge=0, le=86400)
-    cpu_initialization_period_s: float = Field(default=300, ge=0, le=86400)
-    initial_readiness_delay_s: float = Field(default=30, ge=0, le=86400)
-    cpu_window_s: float = Field(default=15, ge=0.05, le=3600)
-    cpu_request_percent: float = Field(default=100, ge=0.1, le=100_000)
-
-    @model_validator(mode="after")
-    def _bounds(self) -> "HpaConfig":
-        if self.bounds.minimum > self.bounds.maximum:
-            raise ValueError(f"minimum {self.bounds.minimum} is above maximum {self.bounds.maximum}")
-        if self.minimum == 0 and all(metric.type in ("Resource", "Pods") for metric in self.metrics):
-            raise ValueError("minimum 0 needs an Object or External metric, which is known without an instance too")
-        return self
-
-    @property
-    def bounds(self) -> Bounds:
-        """Without a minimum it is 1, as in the API; without a maximum, which the API requires, there is none."""
-        return Bounds(1 if self.minimum is None else self.minimum, MOST if self.maximum is None else self.maximum)
-
-    @property
-    def tolerances(self) -> Tolerances:
-        behavior = self.behavior or Behavior()
-        down, up = behavior.scale_down.tolerance, behavior.scale_up.tolerance
-        return Tolerances(self.tolerance if down is None else down, self.tolerance if up is None else up)
 
 
 @dataclass(frozen=True, slots=True)

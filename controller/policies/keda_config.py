@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from controller.model import Observation, metric
 from controller.policies.base import MetricName, Strict
-from controller.policies.hpa import HpaConfig, Metric
 from controller.policies.hpa_behavior import Behavior
+from controller.policies.hpa_config import HpaConfig, Metric
 from controller.policies.hpa_replicas import MOST
 
 

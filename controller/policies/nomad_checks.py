@@ -52,9 +52,10 @@ class TargetValue(Steps):
         words = f"{points[-1]:.4g} is {factor:.4g} of the target {self.target:g}"
         if wanted and 1 - self.threshold <= factor <= 1 + self.threshold:
             return vote(wanted, wanted, words)
-        if math.isinf(factor):  # a share of no instances
+        exact = factor * wanted if wanted else factor
+        if math.isinf(exact):  # a share of no instances, or of next to no target
             return vote(wanted, self.limit(wanted, wanted + 1), words)
-        return vote(wanted, self.limit(wanted, math.ceil(factor * wanted if wanted else factor)), words)
+        return vote(wanted, self.limit(wanted, math.ceil(exact)), words)
 
     def __str__(self) -> str:
         return f"kept at {self.target:g} (±{100 * self.threshold:g}%){super().__str__()}"
@@ -84,7 +85,7 @@ class Threshold(Strict):
 
     def vote(self, points: Sequence[float], wanted: int) -> Vote:
         within = sum(map(self._within, points))
-        words = f"{within} of {len(points)} points within {self.bounds}, {self.within_bounds_trigger} needed"
+        words = f"{within} of {len(points)} points {self.bounds}, {self.within_bounds_trigger} needed"
         return vote(wanted, self._count(wanted) if within >= self.within_bounds_trigger else wanted, words)
 
     def _count(self, wanted: int) -> int:
@@ -97,13 +98,14 @@ class Threshold(Strict):
 
     @property
     def bounds(self) -> str:
-        ends = ("" if end is None else f"{end:g}" for end in (self.lower_bound, self.upper_bound))
-        return "[{}, {})".format(*ends)
+        lower = "" if self.lower_bound is None else f"at least {self.lower_bound:g}"
+        upper = "" if self.upper_bound is None else f"below {self.upper_bound:g}"
+        return " and ".join(end for end in (lower, upper) if end)
 
     def __str__(self) -> str:
         change = f"set {self.value}" if self.value is not None else (
             f"{self.delta:+d}" if self.delta is not None else f"{self.percentage:+g}%")  # fmt: skip
-        return f"{change} when {self.within_bounds_trigger} points are within {self.bounds}"
+        return f"{change} when {self.within_bounds_trigger} points are {self.bounds}"
 
 
 class FixedValue(Strict):

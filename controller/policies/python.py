@@ -33,6 +33,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from controller.model import Decision, Observation
 from controller.policies.base import Strict
+from controller.spelling import keys_at, unknown
 
 
 class PythonConfig(Strict):
@@ -55,13 +56,12 @@ class PythonConfig(Strict):
     def make(self) -> Any:
         """A new policy of the class. Raises ValueError when it refuses its options."""
         kind = load(self.class_)
+        own = getattr(kind, "Config", None)
+        model = own if isinstance(own, type) and issubclass(own, BaseModel) else None
         try:
-            model = getattr(kind, "Config", None)
-            if isinstance(model, type) and issubclass(model, BaseModel):
-                return kind(model.model_validate(self.options))
-            return kind(**self.options)
+            return kind(**self.options) if model is None else kind(model.model_validate(self.options))
         except ValidationError as error:
-            raise ValueError(f"{self.class_} refuses its options: {_first(error)}") from error
+            raise ValueError(f"{self.class_} refuses its options: {_first(error, model)}") from error
         except Exception as error:
             raise ValueError(f"{self.class_} refuses its options: {_words(error)}") from error
 
@@ -132,11 +132,13 @@ def _others(module: Any) -> str:
     return f"; it has {', '.join(kinds)}" if kinds else ""
 
 
-def _first(error: ValidationError) -> str:
+def _first(error: ValidationError, model: type[BaseModel] | None) -> str:
     """What a `Config` refuses: place, and what is legal. A key that is not known explains best what else is wrong."""
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    place = ".".join(str(part) for part in first["loc"])
-    message = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"]
+    place, message = ".".join(str(part) for part in first["loc"]), first["msg"]
+    if first["type"] == "extra_forbidden":
+        *inner, key = first["loc"]
+        message = unknown(str(key), keys_at(model, inner) if model else [])
     return _short(f"{place}: {message}" if place else message)
 
 

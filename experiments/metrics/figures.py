@@ -32,6 +32,9 @@ FIGURES = {
     "decisions_up": Figure("decisions to grow"),
     "decisions_down": Figure("decisions to shrink"),
     "contradictory_actions": Figure("contradictory actions"),
+    "in_service_end": Figure("instances in service at the end"),
+    "served_rps": Figure("throughput", " requests/s"),
+    "connection_errors": Figure("requests without an answer"),
     "reload_ms_p50": Figure("median reload", " ms"),
     "decision_to_in_service_ms_p50": Figure("median time from decision to service", " ms"),
     "decision_to_in_service_ms_p95": Figure("p95 time from decision to service", " ms"),
@@ -48,6 +51,7 @@ FIGURES = {
     "elastic_speedup": Figure("elastic speedup ε"),
     "time_to_adapt_s": Figure("time to adapt", " s"),
     "recovery_s": Figure("recovery time", " s"),
+    "first_after_zero_ms": Figure("first request with no instance", " ms"),
     "slo_violation_s": Figure("time in violation of the objective", " s"),
 }
 UNITS = {"percent": " %", "rps": " requests/s", "ms": " ms", "s": " s"}

@@ -1,5 +1,6 @@
 """The service level objective, second by second: violated for how long, and how soon it held again."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -7,6 +8,7 @@ from itertools import groupby
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from experiments.oracle import Steps
 from loadgen.ledger import Record
 
 WINDOW_S = 1.0
@@ -68,6 +70,22 @@ def violation_s(found: Iterable[Spell]) -> float:
 def recovery_s(found: Iterable[Spell]) -> float:
     """The longest spell that ended; 0 if none did."""
     return max((spell.end_s - spell.start_s for spell in found if spell.ended), default=0.0)
+
+
+def first_after_zero_ms(records: Sequence[Record], in_service: Steps) -> float | None:
+    """The latency, from its due time, of the first request that finds no instance in service; the longest where that
+    happens several times. None where it never happens, or such a request was not served."""
+    latest: float | None = None
+    met = -1  # the step of zero instances that had its first request
+    for record in records:
+        step = bisect_right(in_service.times_s, record.due_s) - 1
+        if step < 0 or in_service.counts[step] or step == met:
+            continue
+        met = step
+        if record.outcome != "served" or record.done_s is None:
+            return None
+        latest = max(latest or 0.0, 1000 * (record.done_s - record.due_s))
+    return latest
 
 
 def time_to_adapt_s(found: Sequence[Spell], scaled_up_s: Sequence[float]) -> float | None:

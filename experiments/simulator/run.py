@@ -1,5 +1,6 @@
 """A simulated run, kept in the same folder layout as a real one (see experiments.runner)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,18 +29,20 @@ class MemoryJournal:
 
 
 def simulate(
-    name: str, scenario: Scenario, results: Path, parameters: Parameters, seed: int
-) -> tuple[Path, dict[str, Any]]:
-    """Simulate a scenario; the run's folder and its key figures. Raises RunError."""
+    name: str, scenario: Scenario, results: Path, parameters: Parameters, seed: int,
+    facts: Mapping[str, Any] | None = None, slug: str = "",
+) -> tuple[Path, dict[str, Any]]:  # fmt: skip
+    """Simulate a scenario; the run's folder and its key figures. `facts` and `slug` are as for experiments.runner.
+    Raises RunError."""
     try:
         settings, shadows = deciding.settings_of(scenario, scenario.policy), deciding.shadows_of(scenario)
     except deciding.PolicyError as error:
         raise RunError(str(error)) from error
-    facts = {
+    own = {
         "machine": parameters.machine or machine(),
         "simulation": {"seed": seed, "parameters": parameters.provenance},
     }
-    evidence = Evidence(name, scenario, results, "simulated", facts)
+    evidence = Evidence(name, scenario, results, "simulated", {**own, **(facts or {})}, slug)
     with evidence.recorded():
         journal = FileJournal(evidence.journal)
         started = evidence.started.isoformat(timespec="milliseconds")

@@ -12,7 +12,7 @@ import pytest
 from tests.controller.build import ROOT
 
 # lower ones first
-CORE = ("model", "window", "policies", "limits", "judge", "actions", "fleet", "ports", "shadows", "loop")
+CORE = ("model", "window", "spelling", "policies", "limits", "judge", "actions", "fleet", "ports", "shadows", "loop")
 EDGE = ("app", "clean", "cli", "dryrun", "__main__")  # nothing below may import these
 OURS = {"webapp", "controller", "loadgen", "experiments", "report", "tests"}
 HOST = {"time", "os", "socket", "subprocess", "logging", "threading", "datetime", "random", "signal", "select"}

@@ -184,3 +184,19 @@ def test_check_tells_the_shadows_and_the_time_too() -> None:
     )
     assert done.stdout.count("the policy is valid") == 2
     assert done.stdout.count("time passes 10 times faster") == 2
+
+
+def test_metric_that_no_file_has_exits_2_with_one_line() -> None:
+    done = command("--policy", "rules.yaml", "--check", "--metric", "jobs=queue_requests")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "controller: --metric jobs=queue_requests: no policy file has a metric 'jobs'; there is none to name\n"
+    )
+
+
+def test_check_keeps_to_lines_that_fit_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    example = ROOT / "tests/controller/foreign/examples/aws_application_step.json"
+    assert main(["--policy", str(example), "--check"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert max(map(len, lines)) <= 120
+    assert any(line.startswith("    ") for line in lines)

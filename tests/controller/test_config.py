@@ -216,3 +216,25 @@ def test_key_that_is_given_twice_is_refused(path: Path) -> None:
 @pytest.mark.parametrize("value", ["yes", "'3'"])
 def test_what_is_no_number_is_refused_as_one(path: Path, value: str) -> None:
     complaint(path, POLICY + f"instances: {{min: {value}}}")
+
+
+@pytest.mark.parametrize(
+    ("policy", "place", "rest"),
+    [
+        ("target: {rate_per_server: 8}", "rate_per_server",
+         "did you mean rate_per_instance? known are rate_per_instance, tolerance, drain_queue_s"),
+        ("rules: [{when: {metrc: offered_rps}}]", "[0].when.metrc",
+         "did you mean metric? known are metric, above, below, for_s"),
+        ("hpa: {behavior: {scale_up: {policies: [{kind: Pods}]}}}", "behavior.scale_up.policies[0].kind",
+         "known are type, value, period_s"),
+        ("python: {klass: steps.Steps}", "klass", "did you mean class? known are class, options"),
+        ("nomad: {checks: [{name: a, strategy: {target-value: {target: 1}}}]}", "checks[0].strategy.target-value",
+         "did you mean target_value? known are target_value, threshold, fixed_value, pass_through"),
+    ],
+)  # fmt: skip
+def test_unknown_option_of_a_policy_is_told_with_those_of_its_place(
+    path: Path, policy: str, place: str, rest: str
+) -> None:
+    name = policy.split(":")[0]
+    here = f"policy.{name}{place}" if place.startswith("[") else f"policy.{name}.{place}"
+    assert complaint(path, f"policy: {{{policy}}}") == f"{here}: is not a known key; {rest}"

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.limits import Limiter, Limits
-from controller.model import Decision
+from controller.limits import Clamp, Limited, Limiter, Limits
 from tests.controller.build import decided, observed
 
 LIMITS = st.builds(
@@ -33,7 +32,7 @@ def follow(made: Limiter, *wishes: tuple[float, int], before: int = 10) -> list[
     return sizes
 
 
-def replay(limits: Limits, history: list[tuple[float, int, str]]) -> list[tuple[float, int, int, str, Decision]]:
+def replay(limits: Limits, history: list[tuple[float, int, str]]) -> list[tuple[float, int, int, str, Limited]]:
     """(time, wanted before, wish, what is missing, decision) of each step."""
     made, t_s, before, steps = Limiter(limits), 0.0, limits.minimum, []
     for pause_s, wish, missing in history:
@@ -45,13 +44,16 @@ def replay(limits: Limits, history: list[tuple[float, int, str]]) -> list[tuple[
 
 
 def test_decision_within_the_limits_is_left_alone() -> None:
-    assert limiter().apply(decided(12), observed(0, 10)) == decided(12)
+    assert limiter().apply(decided(12), observed(0, 10)) == Limited(12, "because")
 
 
 def test_bounds_hold_and_say_so() -> None:
     made = limiter(minimum=2, maximum=5)
-    assert made.apply(decided(9), observed(0, 5)) == decided(5, "because (wanted 9; capped by instances.max)")
-    assert made.apply(decided(0), observed(1, 5)) == decided(2, "because (wanted 0; raised to instances.min)")
+    assert made.apply(decided(9), observed(0, 5)) == Limited(
+        5, "because (wanted 9; capped by instances.max)",
+        clamps=(Clamp("instances.max", 9, 5, "capped by instances.max"),),
+    )  # fmt: skip
+    assert made.apply(decided(0), observed(1, 5)).reason == "because (wanted 0; raised to instances.min)"
 
 
 def test_steps_bound_a_change_in_both_directions() -> None:
@@ -90,7 +92,7 @@ def test_stabilisation_never_makes_the_fleet_grow() -> None:
 
 def test_missing_data_never_shrinks_the_fleet_and_says_so() -> None:
     decision = limiter().apply(decided(3), observed(0, 10, missing="no statistics"))
-    assert decision == decided(10, "because (wanted 3; held, no data: no statistics)")
+    assert (decision.wanted, decision.reason) == (10, "because (wanted 3; held, no data: no statistics)")
 
 
 def test_missing_data_does_not_forbid_growth() -> None:
@@ -128,12 +130,26 @@ def test_steps_and_cooldown_hold_over_any_history(limits: Limits, history: list[
 
 
 @given(LIMITS, HISTORY)
-def test_reason_keeps_the_policy_s_words_and_tells_of_every_clamp(
+def test_clamps_lead_from_the_wish_to_the_result_and_the_reason_tells_of_each(
     limits: Limits, history: list[tuple[float, int, str]]
 ) -> None:
     for _, _, wish, _, decision in replay(limits, history):
-        assert decision.reason.startswith("because")
-        assert decision.wanted == wish or f"(wanted {wish}; " in decision.reason
+        sizes = [wish, *(clamp.after for clamp in decision.clamps)]
+        assert [clamp.before for clamp in decision.clamps] == sizes[:-1]
+        assert decision.wanted == sizes[-1]
+        words = "".join(f" (wanted {clamp.before}; {clamp.why})" for clamp in decision.clamps)
+        assert decision.reason == f"because{words}"
+
+
+@pytest.mark.parametrize(
+    ("limit", "wish"),
+    [("step_up", 15), ("step_down", 5), ("cooldown_down_s", 5), ("stabilise_down_s", 5)],
+)
+def test_clamp_names_the_key_of_its_limit(limit: str, wish: int) -> None:
+    made = limiter(**{limit: 2})
+    made.apply(decided(12), observed(0, 10))
+    (clamp,) = made.apply(decided(wish), observed(1, 12)).clamps
+    assert (clamp.limit, clamp.before) == (f"limits.{limit}", wish)
 
 
 @given(LIMITS, HISTORY)

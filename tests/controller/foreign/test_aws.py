@@ -32,8 +32,8 @@ def test_whole_request_for_a_target_of_requests_a_minute() -> None:
         "ALBRequestCountPerTarget at 1000: rate_per_instance at 16.67 (a count in 60 s there, per second here)",
     )
     assert translation.unused == (
-        "AutoScalingGroupName: says which resource, not how large",
-        "PolicyName: says which resource, not how large",
+        "AutoScalingGroupName: about the resource, not about its size",
+        "PolicyName: about the resource, not about its size",
         "TargetTrackingConfiguration.PredefinedMetricSpecification.ResourceLabel: "
         "there is one fleet here, and its metrics have fixed units and no dimensions",
     )
@@ -66,7 +66,7 @@ def test_bare_target_tells_whose_it_is(configuration: dict[str, Any], warmup_s: 
 def test_cooldowns_in_a_target_of_ec2_have_no_meaning() -> None:
     translation = read(changed(example("target_requests"), "TargetTrackingConfiguration.ScaleInCooldown", 9), {})
     assert options(translation)[0]["warmup_s"] == 120
-    assert "TargetTrackingConfiguration.ScaleInCooldown: is for Application Auto Scaling only" in translation.unused
+    assert "TargetTrackingConfiguration.ScaleInCooldown: for Application Auto Scaling only" in translation.unused
 
 
 def test_customised_metric_needs_the_users_name_for_it() -> None:
@@ -142,8 +142,8 @@ def test_exact_capacity_needs_its_alarm() -> None:
 def test_values_of_another_kind_of_policy_have_no_meaning() -> None:
     simple = {**example("simple")[1], "MinAdjustmentMagnitude": 2, "EstimatedInstanceWarmup": 5, "MinAdjustmentStep": 1}
     unused = read(simple, {}).unused
-    assert "MinAdjustmentMagnitude: is for PercentChangeInCapacity only" in unused
-    assert "EstimatedInstanceWarmup: is for target tracking and step scaling on EC2 only" in unused
+    assert "MinAdjustmentMagnitude: for PercentChangeInCapacity only" in unused
+    assert "EstimatedInstanceWarmup: for target tracking and step scaling on EC2 only" in unused
     assert "MinAdjustmentStep: AWS has replaced it by MinAdjustmentMagnitude" in unused
     translation = read({"policy": example("target_cpu"), "alarm": {"Period": 60}, "note": "mine"}, {})
     assert translation.unused == ("alarm: target tracking makes its own alarms", "note: has no meaning here")

@@ -67,8 +67,8 @@ def test_documented_example_in_our_words() -> None:
         "rules": [], "default_count": 1, "minimum": 1, "maximum": 4,
     }  # fmt: skip
     assert translation.mapped == (
-        "Percentage CPU GreaterThan 85: cpu_percent greater_than 85",
-        "Percentage CPU LessThan 60: cpu_percent less_than 60",
+        "Percentage CPU GreaterThan 85: cpu_percent above 85",
+        "Percentage CPU LessThan 60: cpu_percent below 60",
     )
 
 
@@ -82,19 +82,19 @@ def test_template_resource_and_bare_setting_say_the_same() -> None:
 def test_every_part_without_a_meaning_is_named() -> None:
     assert read(example("resource"), {}).unused == (
         "properties.profiles[1]: only one profile acts here, properties.profiles[0]",
-        "id: says which resource, not how large",
-        "name: says which resource, not how large",
-        "type: says which resource, not how large",
-        "location: says which resource, not how large",
-        "tags: says which resource, not how large",
+        "id: about the resource, not about its size",
+        "name: about the resource, not about its size",
+        "type: about the resource, not about its size",
+        "location: about the resource, not about its size",
+        "tags: about the resource, not about its size",
         "properties.profiles[0].rules[0].metricTrigger.metricResourceUri: there is one fleet here, behind one load "
         "balancer",
         "properties.profiles[0].rules[1].metricTrigger.metricResourceUri: there is one fleet here, behind one load "
         "balancer",
         "properties.profiles[0].fixedDate: the profile acts at all times here",
         "properties.predictiveAutoscalePolicy: no forecast is made here",
-        "properties.name: says which resource, not how large",
-        "properties.targetResourceUri: says which resource, not how large",
+        "properties.name: about the resource, not about its size",
+        "properties.targetResourceUri: about the resource, not about its size",
         "properties.notifications: nobody is notified here",
     )
 

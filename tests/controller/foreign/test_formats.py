@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from controller.foreign.formats import translate
-from controller.reading import ConfigError, load, unique
+from controller.reading import ConfigError, load, load_all, unique
 
 EXAMPLES = Path(__file__).parent / "examples"
 POLICY = {"hpa": "hpa", "keda": "keda", "knative": "kpa", "azure": "azure", "nomad": "nomad"}
@@ -43,6 +43,30 @@ def test_bounds_and_settings_of_the_file_are_taken_over() -> None:
     assert (settings.instances.min, settings.instances.max) == (1, 10)
     knative = load(EXAMPLES / "knative_service.yaml")
     assert (knative.service.overload, knative.apply) == ("queue", "runtime")
+
+
+def test_what_no_file_of_production_says_has_values_for_such_files_and_is_told() -> None:
+    settings = load(EXAMPLES / "hpa_php_apache.yaml")
+    assert (settings.boot, settings.tick_s) == ("zygote", 0.25)
+    own = "service.rate_limit 10, apply reload, boot zygote, tick_s 0.25"
+    assert settings.notes[-1] == f"not said, so the testbed's own: {own}"
+    assert load(EXAMPLES / "aws_target_cpu.json").notes[-1].endswith(f": instances.min 1, instances.max 20, {own}")
+
+
+def test_what_the_user_s_own_file_says_is_not_told_as_assumed(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    text = "boot: exec\ntick_s: 1\napply: runtime\nservice: {rate_limit: 5}\npolicy: {file: "
+    mine.write_text(f"{text}{EXAMPLES}/hpa_php_apache.yaml}}")
+    settings = load(mine)
+    assert (settings.boot, settings.tick_s, settings.service.rate_limit) == ("exec", 1, 5)
+    assert not [note for note in settings.notes if note.startswith("not said")]
+
+
+def test_places_that_are_not_used_for_one_reason_are_told_together() -> None:
+    notes = load(EXAMPLES / "aws_step.json").notes
+    reason = "an alarm invokes the policy that it stands beside, and nobody is notified"
+    assert f"not used: [0].alarm.AlarmActions, [1].alarm.AlarmActions: {reason}" in notes
+    assert len(set(notes)) == len(notes)
 
 
 def test_file_of_ours_may_refer_to_one_and_set_what_it_does_not_say(tmp_path: Path) -> None:
@@ -83,6 +107,51 @@ def test_metrics_of_the_command_line_reach_the_reader(tmp_path: Path) -> None:
         load(file)
     settings = load(file, {"jobs": "queue_requests"})
     assert settings.policy["hpa"]["metrics"][0]["metric"] == "queue_requests"
+
+
+@pytest.mark.parametrize(
+    ("example", "names"),
+    [
+        ("hpa_php_apache.yaml", ()),
+        ("hpa_several.yaml", ("packets-per-second", "requests-per-second", "queue_messages_ready")),
+        ("keda_kafka.yaml", ("kafka", "memory", "cron")),
+        ("keda_prometheus.yaml", ("requests", "prometheus")),
+        ("knative_service.yaml", ("concurrency",)),
+        ("knative_configmap.yaml", ()),
+        ("aws_target_requests.json", ("ALBRequestCountPerTarget",)),
+        ("aws_step.json", ("CPUUtilization",)),
+        ("azure_template.json", ("Percentage CPU",)),
+        ("nomad_file.hcl", ("avg_cpu", "cpu_nomad", "avg_memory", "memory_nomad")),
+    ],
+)
+def test_names_of_a_file_s_metrics_are_known(example: str, names: tuple[str, ...]) -> None:
+    assert load(EXAMPLES / example, METRICS).metric_names == names
+
+
+def test_metric_that_no_file_has_is_refused_with_those_that_there_are() -> None:
+    files = [EXAMPLES / "azure_template.json", EXAMPLES / "keda_kafka.yaml"]
+    assert len(load_all(files, {"kafka": "offered_rps"})) == 2
+    with pytest.raises(ConfigError) as caught:
+        load_all(files, {"kafka": "offered_rps", "kafak": "offered_rps"})
+    assert str(caught.value) == (
+        "--metric kafak=offered_rps: no policy file has a metric 'kafak'; "
+        "there are 'Percentage CPU', 'kafka', 'memory', 'cron'"
+    )
+
+
+@pytest.mark.parametrize("file", ["hpa_php_apache.yaml", "../../../../rules.yaml"])
+def test_metric_for_files_without_any_is_refused(file: str) -> None:
+    with pytest.raises(ConfigError, match="no policy file has a metric 'cpu'; there is none to name"):
+        load_all([EXAMPLES / file], {"cpu": "offered_rps"})
+
+
+def test_metric_of_a_reference_that_its_file_has_not_is_refused(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(f"policy: {{file: {EXAMPLES}/azure_template.json, metrics: {{cpu: offered_rps}}}}")
+    with pytest.raises(ConfigError) as caught:
+        load(mine)
+    complaint = "policy.metrics: no policy file has a metric 'cpu'; there are 'Percentage CPU'"
+    assert str(caught.value) == f"{mine}: {complaint}"
 
 
 def test_scaling_object_is_found_among_other_objects(tmp_path: Path) -> None:

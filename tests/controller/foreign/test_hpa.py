@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from controller.foreign import PlaceError, Translation
 from controller.foreign.hpa import METRICS, quantity, read
-from controller.policies.hpa import Hpa, HpaConfig
+from controller.policies.hpa import Hpa
+from controller.policies.hpa_config import HpaConfig
 from tests.controller.foreign.spoil import spoil
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -63,7 +64,7 @@ def test_walkthrough_is_read() -> None:
                  "metrics": [{"type": "Resource", "average_utilization_percent": 50}]}},
         1, 10, ("cpu (Resource, Utilization 50): Resource cpu_percent at 50% of the request, "
                 "which is 100% of a core (cpu_request_percent)",),
-        ("metadata: is about the object, not about its size", "spec.scaleTargetRef: there is one fleet here"),
+        ("metadata: about the object, not about its size", "spec.scaleTargetRef: there is one fleet here"),
     )  # fmt: skip
 
 
@@ -85,10 +86,10 @@ def test_several_metrics_are_read() -> None:
         "queue_messages_ready (External, AverageValue 30): External queue_requests at 30 per instance",
     )
     assert translation.unused == (
-        "metadata: is about the object, not about its size", "spec.scaleTargetRef: there is one fleet here",
+        "metadata: about the object, not about its size", "spec.scaleTargetRef: there is one fleet here",
         "spec.metrics[2].object.describedObject: there is one service here",
         "spec.metrics[3].external.metric.selector: there is one service here, nothing to select from",
-        "status: is what was, not what shall be",
+        "status: what was, not what shall be",
     )  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def test_behavior_is_read_and_memory_is_left_out() -> None:
     }  # fmt: skip
     assert translation.unused == (
         "spec.metrics[1]: 'memory' is not measured here, the other metrics decide without it",
-        "metadata: is about the object, not about its size", "spec.scaleTargetRef: there is one fleet here",
+        "metadata: about the object, not about its size", "spec.scaleTargetRef: there is one fleet here",
         "spec.metrics[0].containerResource.container: an instance is one container here",
     )  # fmt: skip
 

@@ -72,11 +72,11 @@ def test_all_fields_of_a_scaled_object_become_options() -> None:
 
 def test_what_has_no_meaning_here_is_told() -> None:
     assert read(example("prometheus"), {}).unused == (
-        "metadata: is about the object, not about its size",
+        "metadata: about the object, not about its size",
         "spec.scaleTargetRef: there is one fleet here",
         "spec.advanced.restoreToOriginalReplicaCount: the fleet ends with the controller here",
         "spec.advanced.horizontalPodAutoscalerConfig.name: names the object",
-        "spec.triggers[0].metadata: is about where KEDA gets the value",
+        "spec.triggers[0].metadata: about where KEDA gets the value",
         "spec.triggers[0].authenticationRef: nobody is asked over a network here",
     )
 
@@ -88,9 +88,9 @@ def test_triggers_that_nothing_stands_for_are_left_out_beside_others() -> None:
         "spec.triggers[2]: 'memory': memory is not measured here; the other triggers decide without it",
         "spec.triggers[3]: 'cron': times have no meaning here, the policy acts at all of them; "
         "the other triggers decide without it",
-        "metadata: is about the object, not about its size",
+        "metadata: about the object, not about its size",
         "spec.scaleTargetRef: there is one fleet here",
-        "spec.triggers[0].metadata: is about where KEDA gets the value",
+        "spec.triggers[0].metadata: about where KEDA gets the value",
     )
     assert (translation.minimum, translation.maximum) == (0, 100)
 

@@ -66,8 +66,8 @@ def test_what_has_no_meaning_here_is_told() -> None:
         "metadata.annotations.autoscaling.knative.dev/min-scale: Knative reads it under spec.template.metadata only",
         f"{HERE}warp-factor: is no annotation of Knative's autoscaler",
         "spec.template.spec.containerConcurrency: counts for the target only, nothing is refused or held back by it",
-        "metadata: is about the object, not about its size",
-        "spec.template.metadata: is about the object, not about its size",
+        "metadata: about the object, not about its size",
+        "spec.template.metadata: about the object, not about its size",
         "spec.template.spec.timeoutSeconds: HAProxy has its own timeouts here",
         "spec.template.spec.containers: instances run the testbed's application",
         "spec.traffic: there is one revision here",
@@ -95,10 +95,10 @@ def test_cluster_settings_become_options() -> None:
     }}  # fmt: skip
     assert (translation.minimum, translation.maximum) == (1, 30)
     assert translation.unused == (
-        "metadata: is about the object, not about its size",
-        "data._example: is a comment",
-        "data.requests-per-second-target-default: is about services with the metric rps",
-        "data.max-scale-limit: is about what services may ask for",
+        "metadata: about the object, not about its size",
+        "data._example: a comment",
+        "data.requests-per-second-target-default: about services with the metric rps",
+        "data.max-scale-limit: about what services may ask for",
         "data.activator-capacity: there is no activator here",
     )
 

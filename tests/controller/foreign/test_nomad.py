@@ -122,10 +122,10 @@ def test_all_parts_of_a_policy() -> None:
 def test_every_part_without_a_meaning_is_named() -> None:
     here = "job.webapp.group.web.scaling"
     assert example("tiers").unused == (
-        "job.webapp.datacenters: says what runs, not how many",
+        "job.webapp.datacenters: about what runs, not how many",
         f"job.webapp.group.worker: only {here} is read",
         "job.webapp.group.web.count: the fleet starts with its minimum",
-        "job.webapp.group.web.task: says what runs, not how many",
+        "job.webapp.group.web.task: about what runs, not how many",
         f"{here}.policy.check.cpu.query_window: only the newest point is looked at",
         f"{here}.policy.schedule: the policy acts at all times here",
     )

@@ -3,7 +3,8 @@
 from typing import Any
 
 from controller.model import Counts, Observation, Phase, Sample
-from controller.policies.hpa import Hpa, HpaConfig
+from controller.policies.hpa import Hpa
+from controller.policies.hpa_config import HpaConfig
 
 OFFERED = {"type": "Object", "metric": "offered_rps", "average_value": 10}
 NO_WINDOW = {"scale_down": {"stabilization_window_s": 0}}

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from controller.model import Counts, Observation, Phase, Sample
-from controller.policies.hpa import HpaConfig
+from controller.policies.hpa_config import HpaConfig
 from tests.controller.policies.hpa_reference import HorizontalController
 from tests.controller.policies.hpa_reference_calculator import Cluster, Pod, PodMetric
 from tests.controller.policies.hpa_reference_rules import (

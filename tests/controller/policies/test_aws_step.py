@@ -173,7 +173,7 @@ def test_policy_describes_itself_in_words() -> None:
         policy(step(20, None, 30), step(10, 20, 10), min_adjustment_magnitude=2, cooldown_s=60)
     ).describe()
     assert line == (
-        "when Average of cpu_percent >= 50 in 1 of 1 periods of 60 s: from 60 to 70 +10%; from 70 to inf +30% "
+        "when Average of cpu_percent >= 50 in 1 of 1 periods of 60 s: from 60 to 70: +10%; from 70: +30% "
         "by at least 2; new instances warm up for 300 s, cooldown 60 s"
     )
 

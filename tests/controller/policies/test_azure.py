@@ -43,9 +43,9 @@ def test_estimate_of_the_final_state() -> None:
     deferred, done = (settled(azure(*rules), 3, cpu_percent=cpu) for cpu in (60.0, 50.0))
     assert deferred.wanted == 3
     assert deferred.reason == (
-        "scale-in deferred to avoid flapping: cpu_percent would be 90 at 2, greater than or equal 80"
+        "scale-in deferred to avoid flapping: cpu_percent would be 90 at 2, at least 80"
     )
-    assert (done.wanted, done.reason) == (2, "cpu_percent is 50, less than or equal 60: decrease by 1 from 3 to 2")
+    assert (done.wanted, done.reason) == (2, "cpu_percent is 50, at most 60: decrease by 1 from 3 to 2")
 
 
 def test_scale_in_is_made_smaller_until_no_rule_would_follow() -> None:
@@ -60,7 +60,7 @@ def test_scale_in_is_made_smaller_until_no_rule_would_follow() -> None:
     smaller = settled(azure(*rules), 30, cpu_percent=65.0, offered_rps=1500.0)
     assert smaller.wanted == 28
     assert smaller.reason.endswith("decrease by 10 from 30 to 28, not 20 to avoid flapping")
-    assert "cpu_percent would be 97.5 at 20, greater than 70" in smaller.considered
+    assert "cpu_percent would be 97.5 at 20, above 70" in smaller.considered
 
 
 @pytest.mark.parametrize(("requests", "result"), [(8.9, 3), (9.0, 4), (11.9, 4), (12.0, 5), (15.0, 6)])
@@ -86,7 +86,7 @@ def test_largest_of_several_outs_wins() -> None:
     """autoscale-understanding-settings.md: three against five instances; three instances against 15 %."""
     assert settled(azure(out(1, 3), out(1, 5)), 10, cpu_percent=9.0).wanted == 15
     assert settled(azure(out(1, 3), out(2, 5)), 10, cpu_percent=9.0).reason == (
-        "cpu_percent is 9, greater than 2: increase by 5 from 10"
+        "cpu_percent is 9, above 2: increase by 5 from 10"
     )
     percent = out(1, 15, type="percent_change_count")
     assert [settled(azure(out(1, 3), percent), wanted, cpu_percent=9.0).wanted for wanted in (10, 20, 40)] == [
@@ -132,7 +132,7 @@ def test_reason_names_the_cooldown() -> None:
     assert policy.decide(observed(1, 1, cpu_percent=60.0)).wanted == 2
     policy.decide(observed(10, 2, cpu_percent=60.0))
     held = policy.decide(observed(11, 2, cpu_percent=60.0))
-    assert held.reason == "no rule fires; cpu_percent is 60, greater than 50 (cooldown, 290.0 s left)"
+    assert held.reason == "no rule fires; cpu_percent is 60, above 50 (cooldown, 290.0 s left)"
 
 
 def test_cooldown_is_over_when_its_time_has_passed_in_spite_of_rounding() -> None:
@@ -218,7 +218,7 @@ def test_bounds_of_the_profile_hold_in_what_rules_lead_to() -> None:
     assert settled(azure(scale_in(30, 10), minimum=2, maximum=6), 4, cpu_percent=1.0).wanted == 2
     assert settled(azure(out(50, 10), maximum=6), 9, cpu_percent=60.0).wanted == 9
     lowest = settled(azure(scale_in(30, 10), minimum=2), 2, cpu_percent=1.0)
-    assert (lowest.wanted, lowest.reason) == (2, "cpu_percent is 1, less than 30, and nothing to remove from 2")
+    assert (lowest.wanted, lowest.reason) == (2, "cpu_percent is 1, below 30, and nothing to remove from 2")
 
 
 def test_last_instance_stays_while_it_has_load() -> None:
@@ -236,11 +236,11 @@ def test_queue_without_instances_scales_out() -> None:
 def test_every_rule_is_considered_and_described() -> None:
     policy = azure(out(50), scale_in(30, 2, cooldown_s=60.0))
     assert settled(policy, 2, cpu_percent=40.0).considered == (
-        "rule 0 (increase by 1): cpu_percent is 40, not greater than 50",
-        "rule 1 (decrease by 2): cpu_percent is 40, not less than 30",
+        "rule 0 (increase by 1): cpu_percent is 40, not above 50",
+        "rule 1 (decrease by 2): cpu_percent is 40, not below 30",
     )
     assert policy.describe()[1] == (
-        "decrease by 2 when cpu_percent, average over 1 s (points of 1 s, average of the instances), is less than 30; "
+        "decrease by 2 when cpu_percent, average over 1 s (points of 1 s, average of the instances), is below 30; "
         "cooldown 60 s"
     )
 
@@ -249,5 +249,5 @@ def test_reason_tells_that_only_some_scale_in_rules_fire() -> None:
     policy = azure(scale_in(30), scale_in(50, metric="latency_ms_p99"))
     reason = settled(policy, 5, cpu_percent=25.0, latency_ms_p99=51.0).reason
     assert (
-        reason == "not all scale-in rules fire; cpu_percent is 25, less than 30; latency_ms_p99 is 51, not less than 50"
+        reason == "not all scale-in rules fire; cpu_percent is 25, below 30; latency_ms_p99 is 51, not below 50"
     )

@@ -17,9 +17,9 @@ def test_window_holds_only_finished_grains() -> None:
     policy = azure(out(50, time_grain_s=60.0, time_window_s=120.0), evaluation_interval_s=10)
     for t_s, cpu in ((0, 30.0), (30, 50.0), (60, 80.0), (110, 80.0)):
         assert policy.decide(observed(t_s, 1, cpu_percent=cpu)).wanted == 1
-    assert policy.decide(observed(120, 1, cpu_percent=0.0)).reason.startswith("cpu_percent is 60, greater than 50")
+    assert policy.decide(observed(120, 1, cpu_percent=0.0)).reason.startswith("cpu_percent is 60, above 50")
     assert policy.decide(observed(180, 1, cpu_percent=0.0)).reason == (
-        "no rule fires; cpu_percent is 40, not greater than 50"
+        "no rule fires; cpu_percent is 40, not above 50"
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from controller.model import METRICS, Phase, Sample
-from controller.policies.hpa import HpaConfig
+from controller.policies.hpa_config import HpaConfig
 from controller.policies.hpa_replicas import MOST
 from tests.controller.build import observed
 from tests.controller.policies.build import HISTORIES, check

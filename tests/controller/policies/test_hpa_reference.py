@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.policies.hpa import Hpa, HpaConfig
+from controller.policies.hpa import Hpa
+from controller.policies.hpa_config import HpaConfig
 from tests.controller.policies.hpa_worlds import World, random_config, reference_of
 
 SEQUENCES, EVALUATIONS = 1200, 40

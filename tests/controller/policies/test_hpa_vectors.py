@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from controller.model import Counts, Observation, Phase, Sample
-from controller.policies.hpa import Hpa, HpaConfig
+from controller.policies.hpa import Hpa
 from controller.policies.hpa_behavior import Behavior, BehaviorSettler, Bounds, Events, PlainSettler
+from controller.policies.hpa_config import HpaConfig
 from controller.policies.hpa_replicas import MOST
 
 FREE: dict[str, dict[str, Any]] = {"scale_up": {"policies": [{"type": "Pods", "value": MOST, "period_s": 15}]},

@@ -141,7 +141,7 @@ def test_points_come_once_in_a_step_however_often_is_looked() -> None:
     """Twenty looks in two seconds are two points a second apart and the newest, not twenty-one."""
     policy = nomad(check("a", **above(70)), evaluation_interval_s=2)
     decisions = [policy.decide(observed(tick / 10, 1, cpu_percent=50.0)) for tick in range(21)]
-    assert decisions[-1].considered == ("check a: cpu_percent 0 of 3 points within [70, ), 1 needed: 1 wanted",)
+    assert decisions[-1].considered == ("check a: cpu_percent 0 of 3 points at least 70, 1 needed: 1 wanted",)
 
 
 def test_threshold_needs_enough_points_of_the_window() -> None:
@@ -210,14 +210,14 @@ def test_reason_names_the_check_that_won() -> None:
     policy = nomad(check("cpu", target_value={"target": 70.0}), check("low", **below(90)), maximum=11)
     decision = evaluated(policy, 10, 80.0)
     assert decision.reason == "check cpu: cpu_percent 80 is 1.143 of the target 70: 12 wanted, capped to 11"
-    assert decision.considered[1] == "check low: cpu_percent 1 of 1 points within [, 90), 1 needed: 9 wanted"
+    assert decision.considered[1] == "check low: cpu_percent 1 of 1 points below 90, 1 needed: 9 wanted"
 
 
 def test_reason_of_no_change_tells_all_votes() -> None:
     policy = nomad(check("cpu", target_value={"target": 80.0}), check("low", **below(90)))
     assert evaluated(policy, 10, 80.0).reason == (
         "no change: check cpu: cpu_percent 80 is 1 of the target 80: 10 wanted; "
-        "check low: cpu_percent 1 of 1 points within [, 90), 1 needed: 9 wanted"
+        "check low: cpu_percent 1 of 1 points below 90, 1 needed: 9 wanted"
     )
 
 
@@ -230,7 +230,7 @@ def test_policy_describes_each_check_on_a_line() -> None:
     )  # fmt: skip
     assert policy.describe() == [
         "check a: target-value of cpu_percent over 10 s, 5 s ago: kept at 70 (±1%), at most 2 up at once",
-        "check b in group g: threshold of cpu_percent over 10 s: -30% when 5 points are within [5, 20)",
+        "check b in group g: threshold of cpu_percent over 10 s: -30% when 5 points are at least 5 and below 20",
         "check c: fixed-value: 3",
         "check d: pass-through of cpu_percent over 10 s: the newest value",
         "evaluated every 1 s; cooldown 20 s after an up, 60 s after a down",

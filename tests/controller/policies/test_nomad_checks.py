@@ -36,6 +36,7 @@ def voted(kind: str, options: dict[str, Any], count: int, *points: float) -> Vot
         pytest.param({"target": 10.0, "max_scale_down": 1}, 1, 5, 4, id="max_scale_down"),
         pytest.param({"target": 10.0, "max_scale_up": 0}, 40, 5, 5, id="max_scale_up of none"),
         pytest.param({"target": 10.0}, math.inf, 0, 1, id="a share of no instances asks for one"),
+        pytest.param({"target": 1e-300}, 1e8, 5, 6, id="a share of next to no target is one of none"),
     ],
 )
 def test_target_value(options: dict[str, Any], point: float, count: int, result: int) -> None:
