@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from experiments.loading import BrokenRun, read_mapping
 from report import style, words
 
+MOST_INSTANCES = 20  # for which the demand is shown
 FILE, PREFIX = "capacity.json", "capacity-"
 
 
@@ -56,7 +57,8 @@ class Capacity:
 
 
 def load_capacities(results: Path) -> tuple[list[Capacity], list[str]]:
-    """The newest measurement for each service setting, newest first, and a note for each file that is broken."""
+    """The newest measurement for each service setting and mix of requests, newest first, and a note for each file that
+    is broken."""
     found: dict[str, Capacity] = {}
     notes: list[str] = []
     for file in sorted(results.glob(f"{PREFIX}*/{FILE}"), reverse=True):
@@ -65,7 +67,7 @@ def load_capacities(results: Path) -> tuple[list[Capacity], list[str]]:
         except BrokenRun as problem:
             notes.append(problem.note)
             continue
-        found.setdefault(words.plain(capacity.service), capacity)
+        found.setdefault(words.plain([capacity.service, capacity.info.get("mix")]), capacity)
     return list(found.values()), notes
 
 
@@ -103,6 +105,13 @@ def capacity_data(capacity: Capacity) -> dict[str, Any]:
     }
 
 
+def short_name(service: dict[str, Any]) -> str:
+    """What tells this service from others, in two or three words."""
+    if not service.get("rate_limit"):
+        return f"{words.plain(service.get('cpu_cores', '?'))} of a core"
+    return f"{words.plain(service.get('overload', '?'))} beyond {words.plain(service['rate_limit'])}/s"
+
+
 def slo_words(slo: dict[str, Any]) -> str:
     """The service-level objective of a run or a measurement, e.g. `99 % of requests are served within 100 ms`."""
     share, bound_ms = slo.get("share"), slo.get("latency_ms")
@@ -116,9 +125,9 @@ def capacity_figure(capacities: Sequence[Capacity]) -> Figure:
     with style.look():
         figure, ((left, right),) = style.page_figure(62.0, columns=2)
         for look, capacity in zip(style.ARMS, capacities, strict=False):
-            name = words.plain(capacity.service.get("overload", "capacity"))
+            name = short_name(capacity.service)
             draw_capacity(left, capacity, look, name)
-            draw_demand(right, capacity, look, name)
+            draw_demand(right, capacity, look)
         for axes in (left, right):
             axes.set_xlim(left=0)
             axes.set_ylim(bottom=0)
@@ -129,7 +138,7 @@ def capacity_figure(capacities: Sequence[Capacity]) -> Figure:
         right.set_ylabel("instances")
         style.panel_title(left, "a", "Capacity: the highest load that held")
         style.panel_title(right, "b", "Demand: the fewest instances that hold")
-        left.legend(loc="upper left")
+        left.legend(loc="upper left", borderaxespad=0.6)
         style.margins(figure, left=11.6, top=4.9, right=2)
         figure.subplots_adjust(wspace=0.2)
     return figure
@@ -146,8 +155,13 @@ def draw_capacity(axes: Axes, capacity: Capacity, look: dict[str, Any], name: st
     axes.plot(ends, slope * ends + intercept, label=f"{name}: {slope:.2f} r {intercept:+.2f}", **look)
 
 
-def draw_demand(axes: Axes, capacity: Capacity, look: dict[str, Any], name: str) -> None:
-    """Between two measured sizes the demand follows the line that joins them."""
-    sizes = np.arange(capacity.instances[0], capacity.instances[-1] + 1)
-    edges_rps = np.concatenate([[0.0], np.interp(sizes, capacity.instances, capacity.capacity_rps)])
-    axes.stairs(sizes, edges_rps, baseline=None, label=name, **look)
+def draw_demand(axes: Axes, capacity: Capacity, look: dict[str, Any]) -> None:
+    """Between two measured sizes capacity follows the line that joins them, beyond the last one (thin) it grows by what
+    one of that size's instances carries on average."""
+    last, last_rps = capacity.instances[-1], capacity.capacity_rps[-1]
+    known = np.arange(1, last + 1)
+    edges_rps = [0.0, *np.interp(known, [0, *capacity.instances], [0.0, *capacity.capacity_rps])]
+    axes.stairs(known, edges_rps, baseline=None, **look)
+    more = np.arange(last + 1, max(last, MOST_INSTANCES) + 1)
+    if len(more):
+        axes.stairs(more, [last_rps, *(more * last_rps / last)], baseline=None, **{**look, "linewidth": 0.6})
