@@ -20,9 +20,14 @@ PARAMETERS = changed(
     default(),
     instances={
         "exec": default().instances.exec.model_copy(
-            update={"clone": exactly(20), "address": exactly(0), "application": exactly(80), "cpu": 0.5}
+            update={
+                "clone": exactly(20),
+                "address": exactly(0),
+                "application": exactly(80),
+                "cpu": 0.5,
+                "slowdown": 0.5,
+            }
         ),
-        "slowdown": 0.5,
         "stop": exactly(40),
         "thaw_ms": 6.0,
     },
