@@ -173,7 +173,6 @@ def in_force(path: Path, settings: PolicyFile) -> str:
     bounds, limits = settings.instances, settings.limits
     rate = settings.service.rate_limit
     lines = [
-        f"{path}: the policy is valid",
         *settings.notes,
         f"instances: {bounds.min} to {bounds.max} in service, {bounds.standby} on standby",
         f"each instance: {rate} requests/s, more are {OVERLOAD[settings.service.overload]}"
@@ -186,4 +185,5 @@ def in_force(path: Path, settings: PolicyFile) -> str:
         *([f"for the policy time passes {settings.time_scale:g} times faster"] if settings.time_scale != 1 else []),
         "limits: " + (", ".join(f"{key} {value:g}" for key, value in limits.model_dump().items() if value) or "none"),
     ]
-    return "\n".join(textwrap.fill(line, 120, subsequent_indent="    ", break_on_hyphens=False) for line in lines)
+    wrapped = textwrap.TextWrapper(120, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
+    return "\n".join([f"{path}: the policy is valid", *map(wrapped.fill, lines)])

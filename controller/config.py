@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from controller.fleet import GATHER_S, Fleet, Victim
+from controller.haproxy_config import HELD_REQUESTS, Waiting
 from controller.judge import Judge
 from controller.limits import Limiter, Limits
 from controller.policies import POLICIES, Policy
@@ -19,9 +20,13 @@ class Instances(Strict):
     """Bounds of the fleet: in-service instances, and healthy ones kept frozen beside them; and who goes first."""
 
     min: int = Field(default=1, ge=0, le=HIGHEST)
+    """[instances] The fewest."""
     max: int = Field(default=20, ge=1, le=HIGHEST)
+    """[instances] The most."""
     standby: int = Field(default=0, ge=0, le=50)
+    """[instances] So many are kept booted and frozen, out of traffic."""
     victim: Victim = "least_loaded"
+    """Who leaves first; least_loaded: among equals the newest."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "Instances":
@@ -35,8 +40,11 @@ class Service(Strict):
     CPU cores that it may use (0: no limit)."""
 
     rate_limit: int = Field(default=10, ge=0, le=100_000)
+    """[requests/s] What one instance accepts; 0: no limit."""
     overload: Literal["reject", "queue"] = "reject"
+    """What it does beyond that: answer 429, or let requests wait."""
     cpu_cores: float = Field(default=0, ge=0, le=64)
+    """[cores] The CPU time that one instance may use, at least 0.02; 0: no limit."""
 
     @field_validator("cpu_cores")
     @classmethod
@@ -47,26 +55,40 @@ class Service(Strict):
 
 
 class Limit(Strict):
-    """What holds for every policy, see controller.limits.Limits."""
+    """What holds for every policy."""
 
     step_up: int = Field(default=0, ge=0, le=HIGHEST)
+    """[instances] The most that is added at once; 0: any number."""
     step_down: int = Field(default=0, ge=0, le=HIGHEST)
+    """[instances] The most that is removed at once; 0: any number."""
     cooldown_down_s: float = Field(default=0, ge=0, le=86400)
+    """So long after any change nothing is removed."""
     stabilise_down_s: float = Field(default=0, ge=0, le=86400)
+    """Down only to the most that was wanted in so long."""
 
 
 class PolicyFile(Strict):
     """The whole file."""
 
     instances: Instances = Instances()
+    """Bounds of the fleet."""
     tick_s: float = Field(default=0.5, ge=0.05, le=60)
+    """After this time it decides again; for production's files the default is 0.25."""
     rate_window_s: float = Field(default=1.0, ge=0.1, le=60)
+    """Rates are means over so long."""
     apply: Literal["reload", "runtime"] = "reload"
+    """How HAProxy learns of a change: a new configuration, or its admin socket; for production's files the default is
+    `runtime`."""
     boot: Literal["exec", "zygote"] = "exec"
+    """How instances start; for production's files the default is `zygote`."""
     service: Service = Service()
+    """What one instance can do."""
     limits: Limit = Limit()
+    """What holds for any policy."""
     time_scale: float = Field(default=1, ge=0.01, le=1000)
+    """For the policy time passes so many times faster."""
     policy: dict[str, Any]
+    """The policy's name with its options, or `{file: hpa.yaml, metrics: {theirs: ours}}` for a file of production."""
 
     _notes: tuple[str, ...] = PrivateAttr(default=())
     _metric_names: tuple[str, ...] = PrivateAttr(default=())
@@ -116,6 +138,12 @@ class PolicyFile(Strict):
     def metric_names(self) -> tuple[str, ...]:
         """What a foreign file calls its metrics; a word of the user's says what one of them means here."""
         return self._metric_names
+
+    @property
+    def waiting(self) -> Waiting:
+        """How requests wait in HAProxy: where overload queues, or where there may be no instance at times."""
+        queues = self.service.overload == "queue"
+        return Waiting(HELD_REQUESTS if queues else 0, for_first=queues or self.instances.min == 0)
 
     def make_fleet(self, service: str, slots: int) -> Fleet:
         """A fleet of `service` with so many addresses. Where each change costs a reload, instances that are healthy

@@ -12,12 +12,13 @@ balancer has forgotten it.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from controller.actions import Action, Apply, Clone, Drain, Freeze, Member, Return, Stop
-from controller.model import Counts, Instance, Phase
+from controller.model import Counts, Instance, Phase, Sample
+from controller.roster import Roster, age
 
 BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
 Victim = Literal["least_loaded", "newest", "oldest"]
@@ -42,16 +43,18 @@ class Fleet:
         victim: Victim = "least_loaded",
         gather_s: float = 0.0,
     ) -> None:
-        self.instances: dict[str, Instance] = {}
         self.wanted = wanted
         self.standby = standby
-        self.loads: Mapping[str, int] = {}  # requests in flight by instance, as last seen
+        self.seen: Sequence[Sample] = ()  # the instances as they were at the last tick
         self._victim = victim
         self._gather_s = gather_s
         self._prefix = prefix
         self._slots = slots
         self._next_slot = 1
-        self._applied: frozenset[Member] = frozenset()
+        self._roster = Roster()
+        self._applied: frozenset[str] = frozenset()  # the names of the back end's members
+        self._compared: tuple[int, int] | None = None  # the state that `_differing` is about
+        self._differing = False
         self._applying = False
         self._apply_from_s: float | None = -math.inf  # at start and after a failure: apply from then on in any case
         self._failures = 0
@@ -59,16 +62,20 @@ class Fleet:
         self._retry_s = 0.0
         self._spare_from_s = -math.inf
 
+    @property
+    def instances(self) -> Mapping[str, Instance]:
+        """All of them, by name."""
+        return self._roster.instances
+
     def counts(self) -> Counts:
-        phases = [instance.phase for instance in self.instances.values()]
+        count = self._roster.count
         return Counts(
-            wanted=self.wanted, booting=phases.count(Phase.BOOTING), standby=phases.count(Phase.STANDBY),
-            in_service=phases.count(Phase.IN_SERVICE), draining=phases.count(Phase.DRAINING),
-        )  # fmt: skip
+            self.wanted, count(Phase.BOOTING), count(Phase.STANDBY), count(Phase.IN_SERVICE), count(Phase.DRAINING)
+        )
 
     def within(self, *phases: Phase) -> list[Instance]:
         """The instances in these phases, oldest first."""
-        return sorted((i for i in self.instances.values() if i.phase in phases), key=lambda i: (i.ordered_s, i.slot))
+        return self._roster.within(*phases)
 
     # What should be done
 
@@ -77,63 +84,70 @@ class Fleet:
         steps = (self._returns, self._drains, self._clones, self._promote, self._apply, self._stops, self._freezes)
         return [action for step in steps for action in step(now_s)]
 
+    @property
+    def _lacking(self) -> int:
+        """How many more should be in service."""
+        return max(0, self.wanted - self._roster.count(Phase.IN_SERVICE))
+
     def _returns(self, now_s: float) -> list[Action]:
         """Load came back: an instance that still drains is quicker than a new one. The last to drain returns first."""
-        lacking = max(0, self.wanted - len(self.within(Phase.IN_SERVICE)))
+        if not self._roster.count(Phase.DRAINING):
+            return []
         draining = sorted((i for i in self.within(Phase.DRAINING) if not i.idle), key=lambda i: -i.since_s)
-        for instance in draining[:lacking]:
+        returning = draining[: self._lacking]
+        for instance in returning:
             self._enter(instance.name, Phase.IN_SERVICE, now_s)
-        return [Return(instance.name) for instance in draining[:lacking]]
+        return [Return(instance.name) for instance in returning]
 
     def _drains(self, now_s: float) -> list[Action]:
-        serving = self.within(Phase.IN_SERVICE)
-        victims = sorted(serving, key=self._reluctance)[: max(0, len(serving) - self.wanted)]
+        surplus = self._roster.count(Phase.IN_SERVICE) - self.wanted
+        if surplus <= 0:
+            return []
+        victims = sorted(self.within(Phase.IN_SERVICE), key=self._reluctance())[:surplus]
         for victim in victims:
             self._enter(victim.name, Phase.DRAINING, now_s)
         return [Drain(victim.name) for victim in victims]
 
-    def _reluctance(self, instance: Instance) -> tuple[float, ...]:
+    def _reluctance(self) -> Callable[[Instance], tuple[float, ...]]:
         """The instance with the least goes first. Among equally loaded ones that is the newest."""
-        newest_first = (-instance.ordered_s, -instance.slot)
         if self._victim == "oldest":
-            return (instance.ordered_s, instance.slot)
-        return newest_first if self._victim == "newest" else (self.loads.get(instance.name, 0), *newest_first)
+            return age
+        if self._victim == "newest":
+            return lambda each: (-each.ordered_s, -each.slot)
+        loads = {sample.name: sample.in_flight_requests or 0 for sample in self.seen}
+        return lambda each: (loads.get(each.name, 0), -each.ordered_s, -each.slot)
 
     def _freezes(self, now_s: float) -> list[Action]:
         """Those on standby that are not wanted now; never beside an apply, which may just be promoting one of them."""
-        if self._applying or self._apply_from_s is not None:
+        if self._applying or self._apply_from_s is not None or not self._roster.count(Phase.STANDBY):
             return []
-        spare = self.within(Phase.STANDBY)[max(0, self.wanted - len(self.within(Phase.IN_SERVICE))) :]
-        fresh = [instance for instance in spare if not instance.frozen]
+        fresh = [instance for instance in self.within(Phase.STANDBY)[self._lacking :] if not instance.frozen]
         for instance in fresh:
             self._enter(instance.name, Phase.STANDBY, now_s, frozen=True)
         return [Freeze(instance.name) for instance in fresh]
 
     def _clones(self, now_s: float) -> list[Action]:
         """What is wanted all at once; then, when all of it serves, the pool one by one."""
+        count, booting = self._roster.count, self._roster.count(Phase.BOOTING)
+        alive = booting + count(Phase.STANDBY) + count(Phase.IN_SERVICE)
+        spare = sum(each.spare for each in self.within(Phase.BOOTING)) if booting else 0
+        lacking = self.wanted + spare - alive
         if now_s < self._retry_s:
             return []
-        alive = self.within(Phase.BOOTING, Phase.STANDBY, Phase.IN_SERVICE)
-        lacking = self.wanted - sum(not (i.spare and i.phase is Phase.BOOTING) for i in alive)
         if lacking > 0:
-            return [self._order(now_s, spare=False) for _ in range(lacking) if self._free_slot()]
-        calm = not self.within(Phase.BOOTING) and len(self.within(Phase.IN_SERVICE)) >= self.wanted
-        refill = calm and now_s >= self._spare_from_s and len(alive) < self.wanted + self.standby and self._free_slot()
-        return [self._order(now_s, spare=True)] if refill else []
+            return self._order(now_s, lacking, spare=False)
+        calm = not booting and not self._lacking and now_s >= self._spare_from_s
+        return self._order(now_s, 1, spare=True) if calm and alive < self.wanted + self.standby else []
 
-    def _order(self, now_s: float, spare: bool) -> Clone:
-        slot = self._free_slot()
-        assert slot is not None
-        self._next_slot = slot % self._slots + 1
-        name = f"{self._prefix}-{slot}"
-        self.instances[name] = Instance(slot, name, Phase.BOOTING, ordered_s=now_s, since_s=now_s, spare=spare)
-        return Clone(name, slot, spare)
-
-    def _free_slot(self) -> int | None:
-        """The next free slot, round and round: an address rests as long as possible before it is used again."""
-        used = {instance.slot for instance in self.instances.values()}
-        order = (((self._next_slot - 1 + step) % self._slots) + 1 for step in range(self._slots))
-        return next((slot for slot in order if slot not in used), None)
+    def _order(self, now_s: float, number: int, spare: bool) -> list[Action]:
+        """As far as there are slots, which are used round and round: an address rests as long as possible."""
+        orders: list[Action] = []
+        while len(orders) < number and (slot := self._roster.free_slot(self._next_slot, self._slots)) is not None:
+            self._next_slot = slot % self._slots + 1
+            name = f"{self._prefix}-{slot}"
+            self._roster.put(Instance(slot, name, Phase.BOOTING, ordered_s=now_s, since_s=now_s, spare=spare))
+            orders.append(Clone(name, slot, spare))
+        return orders
 
     def members(self) -> tuple[Member, ...]:
         """The back end that should be: what serves, what is promoted, and what still drains.
@@ -141,52 +155,58 @@ class Fleet:
         The newest come first: a worker that starts gives its first requests to the first servers, so a new instance
         takes load at once.
         """
-        serving = self.within(Phase.IN_SERVICE)
-        promoted = self.within(Phase.STANDBY)[: max(0, self.wanted - len(serving))]
-        draining = [i for i in self.within(Phase.DRAINING) if not i.idle]
-        chosen = sorted(serving + promoted + draining, key=lambda i: (-i.ordered_s, i.slot))
+        chosen = sorted(self._chosen(), key=lambda i: (-i.ordered_s, i.slot))
         return tuple(Member(i.name, i.slot, draining=i.phase is Phase.DRAINING) for i in chosen)
+
+    def _chosen(self) -> list[Instance]:
+        """The instances that should be members, in no order."""
+        promoted = self.within(Phase.STANDBY)[: self._lacking]
+        return self.within(Phase.IN_SERVICE) + promoted + [i for i in self.within(Phase.DRAINING) if not i.idle]
 
     def _promote(self, now_s: float) -> list[Action]:
         """Note when an instance of the pool was chosen, or that it is no longer; `members` has it already."""
-        names = {member.name for member in self.members()}
-        for instance in self.within(Phase.STANDBY):
-            chosen = instance.frozen and instance.name in names
+        healthy = self.within(Phase.STANDBY) if self._roster.count(Phase.STANDBY) else ()
+        for place, instance in enumerate(healthy):
+            chosen = instance.frozen and place < self._lacking
             if chosen is (instance.chosen_s is None):
-                self.instances[instance.name] = replace(instance, chosen_s=now_s if chosen else None)
+                self._roster.put(replace(instance, chosen_s=now_s if chosen else None))
         return []
 
     def _apply(self, now_s: float) -> list[Action]:
         """A drain is set at run time: on its own it is no reason to apply, only who is in the back end is."""
-        members = self.members()
-        if self._apply_from_s is None:
-            due = {member.name for member in members} != {member.name for member in self._applied}
-        else:
-            due = now_s >= self._apply_from_s
-        gathering_until_s = self.wake_s()
-        gathering = gathering_until_s is not None and now_s < gathering_until_s
-        if self._applying or gathering or not due:
+        if self._applying:
+            return []
+        due = self._differs() if self._apply_from_s is None else now_s >= self._apply_from_s
+        gathering_until_s = self.wake_s() if due else None
+        if not due or (gathering_until_s is not None and now_s < gathering_until_s):
             return []
         self._applying = True
-        return [Apply(members)]
+        return [Apply(self.members())]
+
+    def _differs(self) -> bool:
+        """Has the back end other members than it should have?"""
+        state = (self._roster.version, self.wanted)
+        if state != self._compared:
+            self._compared, self._differing = state, {each.name for each in self._chosen()} != self._applied
+        return self._differing
 
     def wake_s(self) -> float | None:
         """When to plan again though nothing happens: then instances that are healthy wait no longer for those that
         boot. None where none waits."""
         if not self._gather_s or self._applying or self._apply_from_s is not None:
             return None
-        lacking = self.wanted - len(self.within(Phase.IN_SERVICE))
         healthy = self.within(Phase.STANDBY)
         ready = [i for i in healthy if not i.frozen]
-        if not ready or len(healthy) >= lacking or all(i.spare for i in self.within(Phase.BOOTING)):
+        if not ready or len(healthy) >= self._lacking or all(i.spare for i in self.within(Phase.BOOTING)):
             return None
         return min(instance.since_s for instance in ready) + self._gather_s
 
     def _stops(self, now_s: float) -> list[Action]:
-        in_balancer = {member.name for member in self._applied}
+        if not any(map(self._roster.count, (Phase.DRAINING, Phase.FAILED, Phase.STANDBY))):
+            return []
         leaving = [i for i in self.within(Phase.DRAINING, Phase.FAILED) if i.idle or i.phase is Phase.FAILED]
-        surplus = self.within(Phase.STANDBY)[max(0, self.wanted - len(self.within(Phase.IN_SERVICE))) + self.standby :]
-        free = [] if self._applying else [i for i in leaving + surplus if i.name not in in_balancer]
+        surplus = self.within(Phase.STANDBY)[self._lacking + self.standby :]
+        free = [] if self._applying else [i for i in leaving + surplus if i.name not in self._applied]
         gone = [i for i in free if now_s >= i.stop_from_s]
         for instance in gone:
             self._enter(instance.name, Phase.STOPPING, now_s)
@@ -197,9 +217,9 @@ class Fleet:
     def adopt(self, name: str, slot: int, now_s: float, serving: bool) -> None:
         """A running container that an earlier controller left. One that serves goes on, another must be healthy."""
         phase = Phase.IN_SERVICE if serving else Phase.BOOTING
-        self.instances[name] = Instance(slot, name, phase, ordered_s=now_s, since_s=now_s)
+        self._roster.put(Instance(slot, name, phase, ordered_s=now_s, since_s=now_s))
         if serving:
-            self._applied |= {Member(name, slot)}
+            self._applied |= {name}
 
     def booted(self, name: str, now_s: float, timings_ms: Mapping[str, float]) -> None:
         if self._is(name, Phase.BOOTING):
@@ -208,11 +228,11 @@ class Fleet:
     def applied(self, members: Iterable[Member], now_s: float) -> list[Instance]:
         """The balancer serves these members now; returns the instances that entered service by it, as they were on
         standby. One that was promoted from the pool counts as ordered when it was chosen."""
-        self._applied, self._applying, self._apply_from_s = frozenset(members), False, None
-        names = [m.name for m in self._applied if not m.draining and self._is(m.name, Phase.STANDBY)]
-        entered = [self._dated(self.instances[name]) for name in names]
+        self._applying, self._apply_from_s, self._compared = False, None, None
+        self._applied = frozenset(member.name for member in members)
+        entered = [self._dated(each) for each in self.within(Phase.STANDBY) if each.name in self._applied]
         for instance in entered:
-            self.instances[instance.name] = replace(instance, phase=Phase.IN_SERVICE, since_s=now_s, frozen=False)
+            self._roster.put(replace(instance, phase=Phase.IN_SERVICE, since_s=now_s, frozen=False))
         return entered
 
     def _dated(self, instance: Instance) -> Instance:
@@ -257,7 +277,7 @@ class Fleet:
 
     def stopped(self, name: str) -> None:
         if self._is(name, Phase.STOPPING):
-            del self.instances[name]
+            self._roster.remove(name)
 
     def stop_failed(self, name: str, now_s: float) -> None:
         """Something of the instance is still there: stop it again after a pause."""
@@ -274,4 +294,4 @@ class Fleet:
 
     def _enter(self, name: str, phase: Phase, now_s: float, **changes: object) -> None:
         instance = self.instances[name]
-        self.instances[name] = replace(instance, phase=phase, since_s=now_s, **changes)  # type: ignore[arg-type]
+        self._roster.put(replace(instance, phase=phase, since_s=now_s, **changes))  # type: ignore[arg-type]

@@ -8,6 +8,8 @@ from typing import TextIO
 
 log = logging.getLogger("controller")
 
+ENCODER = json.JSONEncoder(default=str)
+
 
 class FileJournal:
     """Appends to a file, each line as soon as it is written. Raises OSError at once when it cannot be opened.
@@ -20,7 +22,7 @@ class FileJournal:
         self._failing = False
 
     def write(self, t_s: float, event: str, **fields: object) -> None:
-        line = json.dumps({"t_s": round(t_s, 4), "event": event, **fields}, default=str) + "\n"
+        line = ENCODER.encode({"t_s": round(t_s, 4), "event": event, **fields}) + "\n"
         try:
             self._file.write(line)
             self._failing = False

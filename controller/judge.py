@@ -36,7 +36,7 @@ def scaled(observation: Observation, factor: float) -> Observation:
     if factor == 1:
         return observation
     instances = tuple(
-        replace(each, ordered_s=factor * each.ordered_s, since_s=factor * each.since_s)
+        each._replace(ordered_s=factor * each.ordered_s, since_s=factor * each.since_s)
         for each in observation.instances
     )
     return replace(observation, t_s=factor * observation.t_s, instances=instances)

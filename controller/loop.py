@@ -6,7 +6,8 @@ in virtual time and in tests.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
+from operator import attrgetter
 
 from controller.actions import Apply, Clone, Drain, Member, Return, Stop
 from controller.fleet import Fleet
@@ -31,6 +32,8 @@ from controller.shadows import Shadows
 
 log = logging.getLogger("controller")
 
+FIELDS = tuple(field.name for field in fields(Observation) if field.name not in ("t_s", "counts", "instances"))
+VALUES = attrgetter(*FIELDS)
 TELL_S = 1.0  # between two sentences in the log while nothing changes; the journal has every tick's
 
 
@@ -66,7 +69,7 @@ class Loop:
         if decision.wanted != self.fleet.wanted:
             was, self.fleet.wanted = self.fleet.wanted, decision.wanted
             self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
-        self.fleet.loads = {each.name: each.in_flight_requests or 0 for each in observation.instances}
+        self.fleet.seen = observation.instances
         if observation.missing:
             self.fleet.reapply(now_s)
         fields = {**_tick_fields(observation), "wanted": decision.wanted} | ({"shadows": shadows} if shadows else {})
@@ -203,12 +206,9 @@ def _seen(observation: Observation) -> str:
 
 
 def _tick_fields(observation: Observation) -> dict[str, object]:
-    names = (field.name for field in fields(observation) if field.name not in ("t_s", "counts", "instances"))
-    seen = {name: _rounded(getattr(observation, name)) for name in names}
-    counts = asdict(observation.counts)
-    counts.pop("wanted")
-    return {**seen, **counts}
-
-
-def _rounded(value: object) -> object:
-    return round(value, 3) if isinstance(value, float) else value
+    counts = observation.counts
+    seen = zip(FIELDS, VALUES(observation), strict=True)
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in seen} | {
+        "booting": counts.booting, "standby": counts.standby,
+        "in_service": counts.in_service, "draining": counts.draining,
+    }  # fmt: skip

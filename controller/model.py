@@ -4,9 +4,10 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Phase(StrEnum):
@@ -54,8 +55,7 @@ class Counts:
         return max(self.in_service, self.wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One instance at one tick; times are on the observation's axis, `cpu_percent` is of one core."""
 
     name: str
@@ -82,7 +82,7 @@ class Observation:
     latency_ms_p95: float | None = None
     latency_ms_p99: float | None = None
     cpu_percent: float | None = None  # mean of the instances in service, of one core each
-    instances: tuple[Sample, ...] = ()
+    instances: Sequence[Sample] = ()
     missing: str = ""  # why there are no statistics, empty when there are
 
     @property

@@ -11,8 +11,8 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 NO_SERVER = "<NOSRV>"  # HAProxy answered by itself
 KEPT = 200_000  # requests kept at most, about a minute at 3,000 requests a second
@@ -20,8 +20,7 @@ KEPT = 200_000  # requests kept at most, about a minute at 3,000 requests a seco
 WORKERS_KEPT = 64  # more than can live at once: an old worker ends after seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One finished request: HTTP status (0 where there was none), server name, milliseconds until its end, and the
     HAProxy worker that had it."""
 
@@ -51,7 +50,7 @@ def parse_request(line: str, at_s: float) -> Request | None:
 
 
 class Requests:
-    """The requests of late, and who has answered well for the first time."""
+    """The requests that have ended, until they are taken, and who has answered well for the first time."""
 
     def __init__(self, first_answer: Callable[[str, float], None]) -> None:
         self._first_answer = first_answer
@@ -80,11 +79,9 @@ class Requests:
         """How many requests each worker has finished since this log was opened, for the newest workers."""
         return dict(self._finished)
 
-    def since(self, start_s: float) -> list[Request]:
-        """The requests that ended after `start_s`; older ones are forgotten."""
-        while self._requests and self._requests[0].at_s <= start_s:
-            self._requests.popleft()
-        return list(self._requests)
+    def take(self) -> list[Request]:
+        """The requests that have ended since the last call, in the order of their ends."""
+        return [self._requests.popleft() for _ in range(len(self._requests))]
 
 
 class RequestLog(Requests):

@@ -1,7 +1,9 @@
 """From HAProxy's statistics and request log, and the instances' cgroups, to one observation."""
 
 import threading
+from bisect import bisect_left
 from collections import Counter as Tally
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -19,6 +21,47 @@ class Balancer(Protocol):
     def read(self) -> Statistics:
         """The current worker's statistics. Raises OSError or ValueError where there are none."""
         ...
+
+
+class Recent:
+    """The requests that ended lately: how many a second over `rate_window_s`, by outcome, and how long the served ones
+    took over at least LATENCY_WINDOW_S."""
+
+    def __init__(self, rate_window_s: float) -> None:
+        self._rate_window_s = rate_window_s
+        self._latency_window_s = max(LATENCY_WINDOW_S, rate_window_s)
+        self._ended: deque[tuple[float, str]] = deque()  # (when, outcome)
+        self._tally: Tally[str] = Tally()
+        self._served: deque[tuple[float, float]] = deque()  # (when, milliseconds)
+        self.latencies_ms: list[float] = []  # in ascending order
+
+    def add(self, requests: Iterable[Request], now_s: float) -> None:
+        """Take in what has ended since the last call, and forget what has left the windows."""
+        for request in requests:
+            outcome = request.outcome
+            self._ended.append((request.at_s, outcome))
+            self._tally[outcome] += 1
+            if outcome == "served" and request.at_s > now_s - self._latency_window_s:
+                self._served.append((request.at_s, request.total_ms))
+                self.latencies_ms.append(request.total_ms)
+        self.latencies_ms.sort()
+        while self._ended and self._ended[0][0] <= now_s - self._rate_window_s:
+            self._tally[self._ended.popleft()[1]] -= 1
+        self._forget(now_s - self._latency_window_s)
+
+    def _forget(self, until_s: float) -> None:
+        """Forget the times of what ended until then; few are taken out one by one, of many the rest is sorted anew."""
+        gone_ms = []
+        while self._served and self._served[0][0] <= until_s:
+            gone_ms.append(self._served.popleft()[1])
+        if len(gone_ms) > len(self._served):
+            self.latencies_ms = sorted(took_ms for _, took_ms in self._served)
+            return
+        for took_ms in gone_ms:
+            del self.latencies_ms[bisect_left(self.latencies_ms, took_ms)]
+
+    def rps(self, outcome: str) -> float:
+        return self._tally[outcome] / self._rate_window_s
 
 
 class HostSensor:
@@ -39,7 +82,7 @@ class HostSensor:
         self._requests = requests
         self._clock = clock
         self._cpu_percent = cpu_percent
-        self._rate_window_s = rate_window_s
+        self._recent = Recent(rate_window_s)
         self._arrivals = Arrivals()
         self._offered = Counter(rate_window_s)
         self._lock = threading.Lock()
@@ -56,12 +99,12 @@ class HostSensor:
             missing = f"no statistics from HAProxy ({error})"
             return Observation(t_s=now_s, counts=counts, instances=samples, missing=missing)
         samples = samples_of(instances, self._cpu_percent(), statistics.servers)
-        recent = self._requests.since(now_s - max(LATENCY_WINDOW_S, self._rate_window_s))
-        rates = outcome_rates(recent, now_s, self._rate_window_s)
-        latencies = sorted(request.total_ms for request in recent if request.outcome == "served")
+        recent = self._recent
+        recent.add(self._requests.take(), now_s)
+        latencies = recent.latencies_ms
         return Observation(
             t_s=now_s, counts=counts, offered_rps=self._offered.rate(),
-            served_rps=rates["served"], rejected_rps=rates["rejected"], failed_rps=rates["failed"],
+            served_rps=recent.rps("served"), rejected_rps=recent.rps("rejected"), failed_rps=recent.rps("failed"),
             queue_requests=statistics.queue_requests, in_flight_requests=statistics.in_flight_requests,
             latency_ms_p50=percentile(latencies, 0.50), latency_ms_p95=percentile(latencies, 0.95),
             latency_ms_p99=percentile(latencies, 0.99), cpu_percent=mean_cpu_percent(samples), instances=samples,
@@ -79,20 +122,14 @@ def samples_of(
     instances: Iterable[Instance], cpu_percent: Mapping[str, float], in_flight: Mapping[str, int]
 ) -> tuple[Sample, ...]:
     """What the fleet, the control groups and HAProxy know of each instance."""
-    return tuple(
+    return tuple([
         Sample(each.name, each.phase, each.ordered_s, each.since_s, cpu_percent.get(each.name),
                in_flight.get(each.name))
         for each in instances
-    )  # fmt: skip
+    ])  # fmt: skip
 
 
 def mean_cpu_percent(samples: Iterable[Sample]) -> float | None:
     """Over the instances in service whose CPU use is known."""
     known = [s.cpu_percent for s in samples if s.phase is Phase.IN_SERVICE and s.cpu_percent is not None]
     return sum(known) / len(known) if known else None
-
-
-def outcome_rates(requests: Iterable[Request], now_s: float, window_s: float) -> dict[str, float]:
-    """Requests per second by outcome over the last `window_s` seconds."""
-    tally = Tally(request.outcome for request in requests if request.at_s > now_s - window_s)
-    return {outcome: tally[outcome] / window_s for outcome in ("served", "rejected", "failed")}

@@ -41,20 +41,29 @@ class Arrivals:
         self._arrived: dict[int, int] = {}  # by worker
         self._current = 0
         self._base: dict[int, int] = {}  # what the log told of an earlier worker with the same pid
-        self._folded = 0  # of workers that are long gone
+        self._told: dict[int, int] = {}  # what the log told of each worker at the last look
+        self._total = 0
 
     def total(self, worker_pid: int, arrived: int, finished: Mapping[int, int]) -> int:
         """Take in the current worker's total and what the log tells of each worker; never falls."""
         if worker_pid != self._current and worker_pid in self._arrived:
-            self._folded += self._arrived.pop(worker_pid)
+            del self._arrived[worker_pid]
             self._base[worker_pid] = finished.get(worker_pid, 0)
         self._current = worker_pid
-        ended = [(pid, count - self._base.get(pid, 0)) for pid, count in finished.items()]
-        for pid, count in (*ended, (worker_pid, arrived)):
-            self._arrived[pid] = max(count, self._arrived.get(pid, 0))
+        for pid, count in finished.items():
+            if count != self._told.get(pid):
+                self._raise(pid, count - self._base.get(pid, 0))
+        self._told = dict(finished)
+        self._raise(worker_pid, arrived)
         while len(self._arrived) > ARRIVALS_KEPT:
-            self._folded += self._arrived.pop(next(iter(self._arrived)))
-        return self._folded + sum(self._arrived.values())
+            del self._arrived[next(iter(self._arrived))]
+        return self._total
+
+    def _raise(self, pid: int, count: int) -> None:
+        before = self._arrived.get(pid, 0)
+        if count > before or pid not in self._arrived:
+            self._arrived[pid] = max(count, before)
+            self._total += max(0, count - before)
 
 
 def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
@@ -67,13 +76,17 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
     entry = _row(rows, frontend, "FRONTEND")
     totals = _row(rows, backend, "BACKEND")
     servers = [row for row in rows if row["pxname"] == backend and row["svname"] not in ("FRONTEND", "BACKEND")]
+    ready = frozenset(row["svname"] for row in servers if not _text(row, "status").startswith("MAINT"))
+    present, waiting = _number(totals, "scur"), _number(totals, "qcur") + sum(_number(row, "qcur") for row in servers)
+    if not ready:  # those that no server has wait for the first one
+        waiting = max(waiting, present - sum(_number(row, "scur") for row in servers))
     return Statistics(
         worker_pid=int(pid[1]),
         offered_total=_number(entry, "req_tot"),
-        in_flight_requests=_number(totals, "scur"),
-        queue_requests=_number(totals, "qcur") + sum(_number(row, "qcur") for row in servers),
+        in_flight_requests=present,
+        queue_requests=waiting,
         servers={row["svname"]: _number(row, "scur") + _number(row, "qcur") for row in servers},
-        ready=frozenset(row["svname"] for row in servers if not _text(row, "status").startswith("MAINT")),
+        ready=ready,
     )
 
 

@@ -14,6 +14,7 @@ from experiments.processes import RunError, say
 from experiments.runner import Run
 from experiments.scenario import Scenario, ScenarioError, load_scenario, names
 from experiments.simulator.parameters import DEFAULT, ParametersError, load_parameters
+from experiments.tuning import command as tuning
 
 CALIBRATED = ("ramp", "cpu")  # the scenarios whose instances' capacity is measured: rate-limited, and CPU-limited ones
 OVERRIDES = ("low_rps", "highest_rps", "duration_s")
@@ -90,7 +91,14 @@ def _add_simulator(commands: Any) -> None:
         "--output", type=Path, default=ROOT / "results" / "parameters.json", metavar="FILE",
         help="default: results/parameters.json",
     )  # fmt: skip
-    for command in (simulate, compare, calibrate):
+    what = (
+        "Search a policy's parameters in the simulator for little that is not served at little cost, and run the best "
+        "file on real containers (needs root). All trials lie in results/tune-<time>/."
+    )
+    tune = commands.add_parser("tune", help="search a policy's parameters", description=what)
+    tuning.add_options(tune)
+    _add_results(tune)
+    for command in (simulate, compare, calibrate, tune):
         command.add_argument(
             "--parameters", type=Path, default=DEFAULT, metavar="FILE", help="of the simulator, default: the shipped"
         )
@@ -251,5 +259,5 @@ def _bench(options: argparse.Namespace) -> int:
 
 COMMANDS = {
     "run": _run, "all": _all, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list,
-    "bench": _bench,
+    "bench": _bench, "tune": tuning.run,
 }  # fmt: skip

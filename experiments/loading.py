@@ -15,7 +15,7 @@ REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "er
 TICK_COLUMNS = ("t_s", "offered_rps", "booting", "standby", "in_service", "draining", "wanted")
 STAGES_MS = ("clone_ms", "address_ms", "application_ms", "balancer_ms")
 START_COLUMNS = ("t_s", "instance", *STAGES_MS, "total_ms")
-ORACLE_COLUMNS = ("t_s", "instances")
+STEP_COLUMNS = ("t_s", "instances")
 
 
 class BrokenRun(Exception):
@@ -41,8 +41,9 @@ class Run:
 
     ticks: TICK_COLUMNS, a row a tick; decisions: t_s, was, wanted, reason; starts: START_COLUMNS, a row for each
     instance that entered service; first_answers: t_s, instance, since_decision_ms; reloads: t_s, took_ms, ok;
-    requests: REQUEST_COLUMNS, a row for each request that was due; oracle: ORACLE_COLUMNS, a row a step of the cheapest
-    fleet that would have served everything, empty where the run does not tell it.
+    requests: REQUEST_COLUMNS, a row for each request that was due; oracle, demand: STEP_COLUMNS, a row a step of the
+    cheapest fleet that would have served everything and of the instances needed, empty where the run does not tell
+    them; shadows: t_s, name, was, wanted, reason, a row for each change of what a shadow wanted.
     """
 
     run_id: str
@@ -56,6 +57,8 @@ class Run:
     reloads: pd.DataFrame
     requests: pd.DataFrame
     oracle: pd.DataFrame
+    demand: pd.DataFrame
+    shadows: pd.DataFrame
 
     @property
     def simulated(self) -> bool:
@@ -96,7 +99,9 @@ def load_run(folder: Path) -> Run:
         first_answers=frame_of(journal, "first_answer", ("t_s", "instance", "since_decision_ms")),
         reloads=frame_of(journal, "reload", ("t_s", "took_ms", "ok")),
         requests=read_requests(folder / "requests.csv"),
-        oracle=read_oracle(folder / "oracle.csv"),
+        oracle=read_steps(folder / "oracle.csv"),
+        demand=read_steps(folder / "demand.csv"),
+        shadows=frame_of(journal, "shadow", ("t_s", "name", "was", "wanted", "reason")),
     )
 
 
@@ -141,7 +146,7 @@ def frame_of(events: list[dict[str, Any]], name: str, columns: tuple[str, ...]) 
     rows = [event for event in events if event["event"] == name]
     frame = pd.DataFrame(rows, columns=list(columns))
     for column in columns:
-        if column not in ("instance", "reason", "ok"):
+        if column not in ("instance", "name", "reason", "ok"):
             frame[column] = pd.to_numeric(frame[column], errors="coerce")
     return frame.sort_values("t_s", kind="stable").reset_index(drop=True)
 
@@ -167,12 +172,12 @@ def read_requests(file: Path) -> pd.DataFrame:
     return frame.sort_values("due_s", kind="stable").reset_index(drop=True)
 
 
-def read_oracle(file: Path) -> pd.DataFrame:
-    """The oracle's steps in the order of their times; none where the run has no such file."""
+def read_steps(file: Path) -> pd.DataFrame:
+    """A staircase in the order of its times; none where the run has no such file."""
     if not file.exists():
-        return pd.DataFrame(columns=list(ORACLE_COLUMNS), dtype="float64")
+        return pd.DataFrame(columns=list(STEP_COLUMNS), dtype="float64")
     try:
-        frame = pd.read_csv(io.StringIO(read_text(file)), usecols=list(ORACLE_COLUMNS), dtype="float64")
+        frame = pd.read_csv(io.StringIO(read_text(file)), usecols=list(STEP_COLUMNS), dtype="float64")
     except ValueError as error:
         raise BrokenRun(file, f"is cut off or malformed ({error})") from None
     if frame.empty or frame.isna().to_numpy().any():

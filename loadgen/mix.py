@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 OBJECT_IDS = tuple(f"loadgen-{number:02}" for number in range(20))
 PUT_SHARE = 0.2  # of the object requests, once every object was put
@@ -11,8 +11,7 @@ LOWER_BOUND, UPPER_BOUND = 0.0, 3.14159
 BOUND_VARIATION = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One HTTP request; `name` is what statistics call it."""
 
     kind: str  # put, get or integral
@@ -66,6 +65,8 @@ class RequestMix:
         return self._put(OBJECT_IDS[choice]) if is_put or stored is None else self._get(stored)
 
     def _first_stored(self, start: int) -> str | None:
+        if OBJECT_IDS[start] in self._stored:
+            return OBJECT_IDS[start]
         candidates = OBJECT_IDS[start:] + OBJECT_IDS[:start]
         return next((object_id for object_id in candidates if object_id in self._stored), None)
 

@@ -1,12 +1,17 @@
-"""`python -m report`: every complete run in results/ and the newest benchmarks become one PDF."""
+"""`python -m report`: the experiments and runs in results/ and the newest benchmarks become one PDF."""
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 
-from experiments.loading import BENCH_PREFIX, BrokenRun, IncompleteRun, Run, load_run
+from experiments.evidence import write_means, write_runs
+from experiments.loading import BENCH_PREFIX, BrokenRun, IncompleteRun, Run, load_run, read_mapping
+from experiments.metrics.capacity import PREFIX as CAPACITY_PREFIX
 from report.bench import newest_bench
-from report.typeset import signature_svg, write_report
+from report.capacity import load_capacities
+from report.study import studies_of
+from report.typeset import Contents, signature_svg, write_report
 
 MOST_RUNS = 6
 NO_RUNS = "no complete run in {}/; run `make demo` or `sudo python -m experiments run ramp` first"
@@ -18,20 +23,22 @@ def arguments() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--results", type=Path, default=Path("results"), metavar="DIR", help="run folders (default: results)")
-    add("--output", type=Path, default=Path("report/report.pdf"), metavar="FILE", help="default: report/report.pdf")
+    add("--output", type=Path, default=Path("report/report.pdf"), metavar="FILE",
+        help="default: report/report.pdf; beside it runs.csv and means.csv tell the experiments' figures")  # fmt: skip
     add("--figure", type=Path, metavar="FILE", help="write the newest run's figure as a standalone SVG too")
     return parser
 
 
-def load_all(results: Path) -> tuple[list[Run], list[str]]:
-    """All complete runs, newest first, and a note for each folder that was skipped."""
+def load_singles(results: Path) -> tuple[list[Run], list[str]]:
+    """All complete runs outside of experiments, newest first, and a note for each folder that was skipped."""
     runs, notes = [], []
     found = [path for path in results.iterdir() if path.is_dir()] if results.is_dir() else []
-    folders = [path for path in found if not path.name.startswith(BENCH_PREFIX)]
+    folders = [path for path in found if not path.name.startswith((BENCH_PREFIX, CAPACITY_PREFIX))]
     for folder in sorted(folders, key=lambda path: path.name, reverse=True):
         try:
-            runs.append(load_run(folder))
-            print(f"read {folder}: {len(runs[-1].requests):,} requests, {len(runs[-1].decisions)} decisions")
+            if read_mapping(folder / "run.json").get("experiment") is None:
+                runs.append(load_run(folder))
+                print(f"read {folder}: {len(runs[-1].requests):,} requests, {len(runs[-1].decisions)} decisions")
         except BrokenRun as problem:
             print(f"skipped a broken run: {problem}", file=sys.stderr)
             notes.append(f"A broken run was left out: {problem.note}.")
@@ -52,26 +59,42 @@ def choose(runs: list[Run]) -> tuple[list[Run], str]:
     return list(newest.values()), f"Of {len(runs)} complete runs only the newest of each scenario{both} is shown."
 
 
-def main(argv: list[str] | None = None) -> int:
-    options = arguments().parse_args(argv)
-    runs, notes = load_all(options.results)
-    if not runs:
-        print(NO_RUNS.format(str(options.results).rstrip("/")), file=sys.stderr)
-        return 2
+def gather(results: Path) -> Contents:
+    """What there is to report, with everything that had to be left out told and noted."""
+    studies, (runs, notes) = studies_of(results), load_singles(results)
+    for study in studies:
+        print(f"read the experiment {study.name}: {sum(len(arm.repeats) for arm in study.arms)} runs")
     shown, fewer = choose(runs)
     if fewer:
         print(fewer)
         notes.append(fewer)
-    bench, skipped = newest_bench(options.results)
-    for note in skipped:
-        print(f"skipped a broken benchmark: {note}", file=sys.stderr)
-        notes.append(f"A broken benchmark was left out: {note}.")
+    bench, broken = newest_bench(results)
+    capacities, broken_too = load_capacities(results)
+    for what, skipped in (("benchmark", broken), ("measurement of capacity", broken_too)):
+        for note in skipped:
+            print(f"skipped a broken {what}: {note}", file=sys.stderr)
+            notes.append(f"A broken {what} was left out: {note}.")
+    return Contents(results, studies, shown, notes, bench, capacities)
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = arguments().parse_args(argv)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    contents = gather(options.results)
+    newest = contents.newest_run()
+    if newest is None:
+        print(NO_RUNS.format(str(options.results).rstrip("/")), file=sys.stderr)
+        return 2
     try:
         if options.figure:
             options.figure.parent.mkdir(parents=True, exist_ok=True)
-            options.figure.write_text(signature_svg(shown[0], standalone=True), encoding="utf-8")
-            print(f"wrote the figure of {shown[0].run_id} to {options.figure}")
-        write_report(shown, notes, options.output, bench)
+            options.figure.write_text(signature_svg(newest, standalone=True), encoding="utf-8")
+            print(f"wrote the figure of {newest.run_id} to {options.figure}")
+        write_report(contents, options.output)
+        if contents.studies:
+            experiments = [study.experiment for study in contents.studies]
+            write_runs(options.output.with_name("runs.csv"), experiments)
+            write_means(options.output.with_name("means.csv"), experiments)
     except OSError as error:
         print(f"cannot write: {error}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.loading import BENCH_PREFIX, BrokenRun, read_mapping
-from report import document, words
+from report import words
 
 FILE = "bench.json"
 ENOUGH = {95: 5, 99: 100}  # samples for a percentile to mean anything
@@ -96,7 +96,7 @@ def bench_data(bench: Bench) -> dict[str, Any]:
         "groups": [
             {
                 "title": group.title,
-                "notes": [document.sentence(note) for note in group.notes],
+                "notes": [words.sentence(note) for note in group.notes],
                 "rows": table_rows(group),
             }
             for group in bench.groups
@@ -120,19 +120,14 @@ def _cells(series: Series, first: Series, compared: bool) -> list[str]:
     return [
         series.way,
         words.number(len(series.samples)),
-        short(series.median),
+        words.short(series.median),
         *(_percentile(series.samples, rank, enough) for rank, enough in ENOUGH.items()),
         f"{series.median / first.median:.2f}" if compared and first.median else "",
     ]
 
 
 def _percentile(samples: tuple[float, ...], rank: int, enough: int) -> str:
-    return short(float(np.percentile(samples, rank))) if len(samples) >= enough else "–"
-
-
-def short(value: float) -> str:
-    """A number with three significant digits, or all digits before the point."""
-    return words.number(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)
+    return words.short(float(np.percentile(samples, rank))) if len(samples) >= enough else "–"
 
 
 def _mapping(value: Any) -> dict[str, Any]:

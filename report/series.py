@@ -1,15 +1,31 @@
 """Time series from a run's frames: pure functions, seconds on one axis, nothing drawn here."""
 
 import math
+from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from experiments.loading import Run
+from experiments.metrics.capacity import WINDOW_S
+
 Floats = npt.NDArray[np.float64]
 
-DEMAND_WINDOW_S = 5.0
 NICE_WIDTHS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+
+
+class Fault(NamedTuple):
+    """Something that was broken on purpose: when, on the journal's axis, and what, in words."""
+
+    t_s: float
+    words: str
+
+
+def faults(run: Run) -> list[Fault]:
+    found = run.info.get("faults") or []
+    return [Fault(float(each["t_s"]), f"{each['kind'].replace('-', ' ')}, {each['target']}") for each in found]
 
 
 def bin_edges(start_s: float, end_s: float, width_s: float) -> Floats:
@@ -36,24 +52,37 @@ def outcome_times(requests: pd.DataFrame, outcome: str) -> "pd.Series[float]":
     return chosen["done_s"].fillna(chosen["due_s"])
 
 
-def needed_staircase(due_s: "pd.Series[float]", rate_limit_rps: float, end_s: float) -> pd.DataFrame:
-    """The smallest number of instances whose rate limits together cover the offered rate.
+def needed_instances(run: Run) -> pd.DataFrame | None:
+    """The demand as a staircase t_s, needed; None where the run does not tell it."""
+    return run.demand.rename(columns={"instances": "needed"}) if len(run.demand) else None
 
-    Columns t_s, needed; a row where the value changes, and one at `end_s`. The offered rate is the mean over a centred
-    window of DEMAND_WINDOW_S, cut at the load's ends, so that the count of one second's arrivals does not make it flap.
-    """
-    arrivals = np.sort(due_s.to_numpy(dtype=np.float64))
-    start_s, last_s = float(arrivals[0]), float(arrivals[-1])
-    times_s = np.arange(math.floor(start_s), math.ceil(last_s) + 1.0)
-    low = np.clip(times_s - DEMAND_WINDOW_S / 2, start_s, None)
-    high = np.clip(times_s + DEMAND_WINDOW_S / 2, None, last_s)
-    counts = np.searchsorted(arrivals, high, "left") - np.searchsorted(arrivals, low, "left")
-    rate_rps = counts / np.maximum(high - low, 1e-9)
-    needed = np.maximum(1, np.ceil(rate_rps / rate_limit_rps - 1e-6))
-    changed = np.concatenate([[True], np.diff(needed) != 0])
-    steps = pd.DataFrame({"t_s": times_s[changed], "needed": needed[changed]})
-    after = pd.DataFrame({"t_s": [last_s, max(end_s, last_s)], "needed": [0.0, 0.0]})
-    return pd.concat([steps[steps["t_s"] < last_s], after], ignore_index=True)
+
+def static_loss(due_s: "pd.Series[float]", rate_limit_rps: float, instances: int) -> float:
+    """The share of these requests that a fixed number of instances would refuse, if the balancer spread them ideally:
+    together they answer so many requests in any second as their rate limits allow."""
+    most, accepted, refused = int(rate_limit_rps * instances), deque[float](), 0
+    for t_s in np.sort(due_s.to_numpy(dtype=np.float64)):
+        while accepted and accepted[0] <= t_s - WINDOW_S:
+            accepted.popleft()
+        if len(accepted) < most:
+            accepted.append(t_s)
+        else:
+            refused += 1
+    return refused / max(len(due_s), 1)
+
+
+def wanted_changes(run: Run, shadow: str | None) -> pd.DataFrame:
+    """The instances that the acting policy (None) or a shadow wanted: t_s, wanted; a row where the number changes."""
+    if shadow is not None:
+        return run.shadows.loc[run.shadows["name"] == shadow, ["t_s", "wanted"]].reset_index(drop=True)
+    ticks = run.ticks[["t_s", "wanted"]].dropna()
+    return ticks[ticks["wanted"].diff() != 0].reset_index(drop=True)
+
+
+def area(steps: pd.DataFrame, end_s: float) -> float:
+    """The area below a staircase t_s, wanted from its first step until `end_s`."""
+    spans_s = np.diff([*steps["t_s"], end_s])
+    return float((steps["wanted"].to_numpy(dtype=np.float64) * spans_s).sum())
 
 
 def value_at(times_s: Floats, steps_t_s: Floats, steps_value: Floats) -> Floats:
@@ -84,10 +113,23 @@ def provision(needed: pd.DataFrame, ticks: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def latencies_ms(requests: pd.DataFrame) -> Floats:
+    """Milliseconds from the due time to the end of the answer, of served requests in the order of their due times."""
+    served = requests[(requests["outcome"] == "served") & requests["done_s"].notna()]
+    return ((served["done_s"] - served["due_s"]) * 1000.0).to_numpy(dtype=np.float64)
+
+
+def first_answers_ms(run: Run) -> list[float]:
+    """Decision to first answer of the instances that entered service under load: before, they wait for the load."""
+    late = run.first_answers.dropna(subset=["since_decision_ms"])
+    ordered_s = late["t_s"] - late["since_decision_ms"] / 1000
+    return list(late.loc[ordered_s >= run.requests["due_s"].min(), "since_decision_ms"].astype(float))
+
+
 def latency_per_bin(requests: pd.DataFrame, edges_s: Floats) -> pd.DataFrame:
     """Latency of served requests from their due time: t_s (bin centre), p50, p95, p99 in ms; NaN in empty bins."""
     served = requests[(requests["outcome"] == "served") & requests["done_s"].notna()]
-    latency_ms = ((served["done_s"] - served["due_s"]) * 1000.0).to_numpy(dtype=np.float64)
+    latency_ms = latencies_ms(requests)
     place = np.digitize(served["due_s"].to_numpy(dtype=np.float64), edges_s) - 1
     rows = np.full((len(edges_s) - 1, 3), np.nan)
     for number in np.unique(place[(place >= 0) & (place < len(rows))]):

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from experiments.loading import Run
-from report import series, style
+from report import series, style, words
 
 MOST_BARS = 16
 LABELS = {"first_answer": "first answer"}
@@ -18,22 +18,44 @@ LABELS = {"first_answer": "first answer"}
 
 def startup_figure(run: Run) -> Figure | None:
     """Stages of every new instance's start (left) and reload durations (right); None if the journal has neither."""
-    stages = series.scale_up_stages(run.starts, run.first_answers)
+    stages = started_under_load(run)
     reloads = run.reloads.dropna(subset=["took_ms"])
     if stages.empty and reloads.empty:
         return None
     height_mm = max(46.0, 20.0 + 3.0 * (min(len(stages), MOST_BARS) + 1.8))
     with style.look():
-        figure = Figure(figsize=(style.TEXT_WIDTH_MM * style.MM, height_mm * style.MM))
         ratios = [ratio for ratio, frame in ((2.0, stages), (1.0, reloads)) if len(frame)]
-        panels = list(np.ravel(figure.subplots(1, len(ratios), width_ratios=ratios)))
+        figure, (panels,) = style.page_figure(height_mm, columns=len(ratios), width_ratios=ratios)
         if len(stages):
             draw_stages(panels[0], stages)
         if len(reloads):
             draw_reloads(panels[-1], reloads, "b" if len(stages) else "")
-        inch = height_mm * style.MM
-        figure.subplots_adjust(left=0.075, right=0.985, top=1 - 0.42 / inch, bottom=0.4 / inch, wspace=0.2)
+        style.margins(figure, left=12.5, top=10.7, right=2.5, bottom=10.2)
+        figure.subplots_adjust(wspace=0.2)
     return figure
+
+
+def started_under_load(run: Run) -> pd.DataFrame:
+    """The stages of the instances that entered service under load: before, they wait for its first request."""
+    stages = series.scale_up_stages(run.starts, run.first_answers)
+    under_load: pd.DataFrame = stages.loc[stages["t_s"] >= run.requests["due_s"].min()]
+    return under_load
+
+
+def startup_caption(run: Run) -> str:
+    """What the figure shows, panel by panel; empty if it shows nothing."""
+    started, parts = len(started_under_load(run)), []
+    if started:
+        shown = f"the first {MOST_BARS} of {started} instances" if started > MOST_BARS else "each instance"
+        parts.append(
+            f"Where the time of a scale-up goes, for {shown} that entered service under load in run "
+            f"{words.run_name(run.run_id, run.simulated)}; the thick bar sets the medians of the stages side by side."
+        )
+    if run.reloads["took_ms"].notna().any():
+        parts.append("The duration of each reload of HAProxy; the dashed line is the median.")
+    if len(parts) < 2:
+        return "".join(parts)
+    return " ".join(f"({letter}) {part}" for letter, part in zip("ab", parts, strict=True))
 
 
 def draw_stages(axes: Axes, stages: pd.DataFrame) -> None:
@@ -81,5 +103,5 @@ def draw_reloads(axes: Axes, reloads: pd.DataFrame, letter: str) -> None:
     axes.set_xlabel("time since the controller's start (s)")
     axes.set_ylabel("duration (ms)")
     note = f", {len(bad)} failed (×)" if len(bad) else ""
-    title = f"{len(reloads)} reloads, median {median_ms:.0f} ms{note}"
+    title = f"{words.plural(len(reloads), 'reload')}, median {median_ms:.0f} ms{note}"
     axes.set_title(f"({letter})  {title}" if letter else title, loc="left", pad=14.0)

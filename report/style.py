@@ -32,6 +32,15 @@ LINES: dict[str, dict[str, Any]] = {
     "p99": {"color": BLACK, "linewidth": 0.8, "linestyle": (0, (1, 1))},
     "SLO": {"color": VERMILLION, "linewidth": 0.8, "linestyle": (0, (6, 2, 1, 2))},
 }
+# Arms of an experiment, in its order; colour and dash both tell them apart.
+ARMS: tuple[dict[str, Any], ...] = (
+    {"color": BLUE, "linewidth": 1.4, "linestyle": "-"},
+    {"color": VERMILLION, "linewidth": 1.2, "linestyle": (0, (4, 1.2))},
+    {"color": BLACK, "linewidth": 1.1, "linestyle": (0, (1, 1))},
+    {"color": GREEN, "linewidth": 1.6, "linestyle": (0, (5, 1, 1, 1))},
+    {"color": ORANGE, "linewidth": 1.6, "linestyle": (0, (8, 2))},
+    {"color": PURPLE, "linewidth": 1.4, "linestyle": (0, (2, 1, 1, 1, 1, 1))},
+)
 FILLS: dict[str, dict[str, Any]] = {
     "under-provisioned": {"facecolor": "#F3BE94", "edgecolor": VERMILLION, "hatch": "//////", "linewidth": 0.0},
     "over-provisioned": {"facecolor": PALE, "edgecolor": "none", "linewidth": 0.0},
@@ -100,6 +109,23 @@ def look() -> Iterator[None]:
 def panel_title(axes: Axes, letter: str, text: str) -> None:
     """A panel's letter and quantity, set flush left above the axes; the legend belongs on the same line, right."""
     axes.set_title(f"({letter})  {text}" if letter else text, loc="left", pad=4.0)
+
+
+def page_figure(height_mm: float, rows: int = 1, columns: int = 1, **layout: Any) -> tuple[Figure, Any]:
+    """A figure as wide as the text, and its axes as an array [row, column]; `layout` as in `Figure.subplots`."""
+    figure = Figure(figsize=(TEXT_WIDTH_MM * MM, height_mm * MM))
+    return figure, figure.subplots(rows, columns, squeeze=False, **layout)
+
+
+def margins(figure: Figure, left: float, top: float, right: float = 1.0, bottom: float = 9.4, gap: float = 0.0) -> None:
+    """Margins and the gap between rows of axes in millimetres, so that type keeps its place whatever the size."""
+    width_mm, height_mm = figure.get_figwidth() / MM, figure.get_figheight() / MM
+    rows = figure.axes[0].get_subplotspec().get_gridspec().nrows  # type: ignore[union-attr]
+    panel_mm = (height_mm - top - bottom - (rows - 1) * gap) / rows
+    figure.subplots_adjust(
+        left=left / width_mm, right=1 - right / width_mm, top=1 - top / height_mm, bottom=bottom / height_mm,
+        hspace=gap / panel_mm,
+    )  # fmt: skip
 
 
 def panel_legend(axes: Axes, handles: list[Any]) -> None:

@@ -1,131 +1,114 @@
-"""Draws the figures, writes the data file, and lets Typst set the page."""
+"""Everything that the page shows, gathered section by section, and the PDF that Typst makes of it."""
 
-import json
-import shutil
 import tempfile
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typst
-
 from experiments.loading import Run
-from report import document, style
-from report.bench import Bench, bench_data
-from report.bench_figure import bench_figure
-from report.figures import HEIGHT_MM, signature_figure
-from report.series import DEMAND_WINDOW_S
-from report.startup_figure import MOST_BARS, startup_figure
+from experiments.scenario import names
+from report import chapters, comparison, environment, experiment, single, style
+from report.abstract import abstract_of
+from report.bench import Bench
+from report.capacity import Capacity
+from report.choices import choice_rows
+from report.definitions import DEFINITIONS
+from report.plates import Plates
+from report.signature import HEIGHT_MM, signature_figure
+from report.simulated import Twin, load_twin, twins_of
+from report.study import Study
+from report.words import listed
 
-HERE = Path(__file__).parent
-# Room for a run's figures on their page, for the second one's caption, and for the figure of a run without decisions,
-# which shares the page with the tables.
-FIGURES_PAGE_MM, CAPTION_MM, SHARED_PAGE_MM = 233.0, 20.0, 100.0
-SOURCES = ("report.typ", "architecture.svg", "lifecycle.svg")
-DEFINITIONS = [
-    ["offered rate", "requests due per second by the schedule of the load, sent or not"],
-    ["served, rejected, failed", "answered properly; answered 429 by the rate limit; any other end"],
-    ["dropped", "due, but never sent by the load generator; shown only where there were any"],
-    ["latency", "end of the answer minus the time at which the request was due, served requests only"],
-    [
-        "needed",
-        "ceil(offered rate / rate limit), at least 1 while there is load; "
-        f"the rate is the mean over {DEMAND_WINDOW_S:g} s around each second; no headroom is counted",
-    ],
-    ["wanted, in service", "asked for by the policy after the limits; taking traffic; both as recorded at each tick"],
-    ["under-, over-provisioned", "needed minus in service where that is above zero; in service minus needed likewise"],
-    ["instance-seconds", "the cost: in-service instances, summed over time"],
-    [
-        "oracle",
-        "the cheapest fleet that would have served everything at once: instances for the requests of each last second, "
-        "paid from their order on, which is the run’s median time to service ahead; stops cost nothing",
-    ],
-    ["decision to in service", "from the controller's decision until HAProxy sends traffic to the new instance"],
-    ["decision to first answer", "from the decision until the new instance has answered its first request"],
-    ["lag", "how much later than due the load generator sent a request"],
-    ["valid", "the load generator kept its schedule, so that what was offered is what the scenario says"],
-]
+TITLE = "Tidebed: autoscaling experiments on one host"
+MOST_SHADOWED = 2  # runs whose shadows are shown
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a report is made of, at least one study or single run. `singles` are the runs outside of experiments, newest
+    first."""
+
+    results: Path
+    studies: Sequence[Study] = ()
+    singles: Sequence[Run] = ()
+    notes: Sequence[str] = ()
+    bench: Bench | None = None
+    capacities: Sequence[Capacity] = ()
+
+    @property
+    def shown(self) -> list[Run]:
+        """The runs that have figures of their own: middle repeats, then single runs."""
+        studies = [study for study in self.studies if study.name != comparison.NAME]
+        return [*(run for study in studies for run in study.middle.values()), *self.singles]
+
+    def newest_run(self) -> Run | None:
+        """The newest of the runs with figures of their own; None where there is no run at all."""
+        return max(self.shown, key=lambda run: run.run_id, default=None)
+
+    @property
+    def infos(self) -> list[environment.Info]:
+        """The run.json of every run that counts, the newest first."""
+        infos = [info for study in self.studies for info in study.infos()] + [run.info for run in self.singles]
+        return sorted(infos, key=lambda info: str(info.get("started")), reverse=True)
+
+
+def write_report(contents: Contents, output: Path) -> None:
+    """Typeset everything into the PDF `output`. The same contents give the same bytes."""
+    with tempfile.TemporaryDirectory(prefix="tidebed-report-") as name:
+        plates = Plates(Path(name))
+        infos = contents.infos
+        plates.typeset(page_data(contents, infos, plates), output, environment.when(infos[0]))
+
+
+def page_data(contents: Contents, infos: Sequence[environment.Info], plates: Plates) -> dict[str, Any]:
+    studies, singles = contents.studies, contents.singles
+    twins = compared_runs(contents)
+    compared = next((study for study in studies if study.name == comparison.NAME), None)
+    shadowed = [run for run in contents.shown if len(run.shadows)][:MOST_SHADOWED]
+    return {
+        "title": TITLE,
+        "date": environment.date_words(infos[0]),
+        "machine": environment.machine_line(infos[0]),
+        "abstract": abstract_of(studies, singles, twins),
+        "verdicts": experiment.verdict_rows(studies),
+        "choices": choice_rows(contents.bench, studies),
+        "facts": chapters.method_facts(studies) if studies else None,
+        "capacity": chapters.capacity_section(contents.capacities, plates),
+        "experiments": [chapters.experiment_section(study, plates) for study in studies if study is not compared],
+        "comparison": chapters.comparison_section(compared, plates) if compared is not None else None,
+        "simulator": chapters.simulator_section(twins, plates),
+        "shadows": chapters.shadows_section(shadowed, plates),
+        "missing": missing(contents, twins),
+        "environment": environment.environment_rows(infos),
+        "definitions": DEFINITIONS,
+        "notes": list(contents.notes),
+        "overview": single.overview_rows(singles),
+        "runs": [chapters.run_section(run, singles, f"run-{number}", plates) for number, run in enumerate(singles, 1)],
+        "bench": chapters.bench_section(contents.bench, plates),
+    }
+
+
+def compared_runs(contents: Contents) -> list[Twin]:
+    """The runs that were compared with their simulation, those of the comparison of policies aside."""
+    single_runs = (load_twin(single.name_of(run), run, contents.results / run.run_id) for run in contents.singles)
+    studies = [study for study in contents.studies if study.name != comparison.NAME]
+    return [*twins_of(studies), *(twin for twin in single_runs if twin is not None)]
+
+
+def missing(contents: Contents, twins: Sequence[Twin]) -> list[tuple[str, str]]:
+    """What a full set of experiments has and this report does not, each with the command that makes it."""
+    absent = [name for name in names() if name not in {study.name for study in contents.studies}]
+    everything, compare = "make experiments", "sudo python -m experiments compare ramp"
+    lines = (
+        (bool(absent), f"Experiments not run: {listed(absent)}.", everything),
+        (not contents.capacities, "The capacity of instances was not measured.", everything),
+        (not twins, "No run was compared with its simulation.", compare),
+        (contents.bench is None, "The benchmarks were not run.", "make bench"),
+    )
+    return [(told, command) for is_missing, told, command in lines if is_missing]
 
 
 def signature_svg(run: Run, standalone: bool, height_mm: float = HEIGHT_MM) -> str:
     """The run's large figure as SVG; standalone means legible outside the report, with letters as outlines."""
-    figure = signature_figure(run, document.listed_decisions(run.decisions["reason"].astype(str).tolist()), height_mm)
-    return style.to_svg(figure, standalone)
-
-
-def write_figures(run: Run, name: str, folder: Path) -> dict[str, Any]:
-    """Write the run's figures into `folder`; returns their names for report.typ."""
-    signature, startup = f"{name}-signature.svg", startup_figure(run)
-    used_mm = startup.get_figheight() / style.MM + CAPTION_MM if startup is not None else 0.0
-    height_mm = FIGURES_PAGE_MM - used_mm if len(run.decisions) else SHARED_PAGE_MM
-    svg = signature_svg(run, standalone=False, height_mm=height_mm)
-    (folder / signature).write_text(svg, encoding="utf-8")
-    if startup is not None:
-        (folder / f"{name}-startup.svg").write_text(style.to_svg(startup, standalone=False), encoding="utf-8")
-    return {
-        "signature": signature,
-        "startup": f"{name}-startup.svg" if startup is not None else None,
-        "startup_caption": startup_caption(run),
-    }
-
-
-def startup_caption(run: Run) -> str:
-    """What the second figure shows, panel by panel; empty if it shows nothing."""
-    started = len(run.starts.dropna(subset=["clone_ms", "total_ms"]))
-    parts = []
-    if started:
-        shown = f" the first {MOST_BARS} of {started} instances" if started > MOST_BARS else " each instance"
-        parts.append(
-            f"Where the time of a scale-up goes, for{shown} of run {document.name_of(run)}; the thick bar sets the "
-            "medians of the stages side by side."
-        )
-    if run.reloads["took_ms"].notna().any():
-        parts.append("The duration of each reload of HAProxy; the dashed line is the median.")
-    if len(parts) < 2:
-        return "".join(parts)
-    return " ".join(f"({letter}) {part}" for letter, part in zip("ab", parts, strict=True))
-
-
-def write_bench(bench: Bench, folder: Path) -> dict[str, Any]:
-    """What report.typ needs for the benchmarks, their figure written into `folder`."""
-    figure = bench_figure(bench)
-    if figure is not None:
-        (folder / "bench.svg").write_text(style.to_svg(figure, standalone=False), encoding="utf-8")
-    return {**bench_data(bench), "figure": "bench.svg" if figure is not None else None}
-
-
-def write_report(runs: list[Run], notes: list[str], output: Path, bench: Bench | None = None) -> None:
-    """Typeset `runs`, newest first, and the benchmarks into the PDF `output`. The same runs give the same bytes."""
-    with tempfile.TemporaryDirectory(prefix="tidebed-report-") as name:
-        folder = Path(name)
-        for source in SOURCES:
-            shutil.copy(HERE / source, folder / source)
-        sections = [
-            {**document.run_data(run, runs), **write_figures(run, f"run-{number}", folder)}
-            for number, run in enumerate(runs, start=1)
-        ]
-        data = {
-            "date": document.date_words(runs[0]),
-            "machine": document.machine_line(runs[0]),
-            "abstract": document.abstract(runs),
-            "notes": notes,
-            "overview": document.overview_rows(runs),
-            "runs": sections,
-            "environment": document.environment_rows(runs),
-            "definitions": DEFINITIONS,
-            "bench": write_bench(bench, folder) if bench is not None else None,
-        }
-        (folder / "data.json").write_text(json.dumps(data), encoding="utf-8")
-        compile_pdf(folder, output, document.when(runs[0]))
-
-
-def compile_pdf(folder: Path, output: Path, made: datetime | None) -> None:
-    """Let Typst set folder/report.typ, with the typefaces that it carries itself and none of the host's."""
-    pdf = typst.compile(
-        str(folder / "report.typ"),
-        root=str(folder),
-        font_paths=typst.Fonts(include_system_fonts=False),
-        timestamp=int((made or datetime.fromtimestamp(0, UTC)).timestamp()),
-    )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(pdf)
+    return style.to_svg(signature_figure([run], listed=single.listed(run), height_mm=height_mm), standalone)

@@ -1,6 +1,8 @@
 """Numbers, load shapes and policies in words. Every function returns plain text; nothing here knows the page."""
 
 import math
+import re
+from collections.abc import Sequence
 from typing import Any
 
 METRICS = {
@@ -34,6 +36,11 @@ def milliseconds(value: Any) -> str:
     return number(value, 1 if known and value < 20 else 0, " ms")
 
 
+def short(value: float) -> str:
+    """A number with three significant digits, or all digits before the point."""
+    return number(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)
+
+
 def share(part: Any, whole: Any) -> str:
     """`part` of `whole` as a percentage, with the digits that a small share needs."""
     if not isinstance(part, int | float) or not isinstance(whole, int | float) or whole <= 0:
@@ -46,8 +53,14 @@ def share(part: Any, whole: Any) -> str:
     return f"{math.floor(percent * 10**digits) / 10**digits if percent > 99 else percent:.{digits}f} %"
 
 
-def plural(count: Any, noun: str) -> str:
-    return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {noun}s"
+def plural(count: Any, noun: str, nouns: str = "") -> str:
+    """`1 run`, `2 runs`; `nouns` is the plural where it is not the noun with an s."""
+    return f"{number(count)} {noun}" if count == 1 else f"{number(count)} {nouns or noun + 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def quantity(key: str, value: Any) -> str:
@@ -153,3 +166,14 @@ def service_words(policy: dict[str, Any]) -> str:
     beyond = {"reject": "beyond it an instance answers 429", "queue": "beyond it requests queue in the balancer"}
     after = beyond.get(str(service.get("overload")), "")
     return f"{plain(service['rate_limit'])} requests/s per instance{'; ' + after if after else ''}"
+
+
+def tidy(text: str) -> str:
+    """A figure's name without the underscore of its index: `θ_U` becomes `θ U`."""
+    return re.sub(r"([θτ])_([UO])", r"\1 \2", text)
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital letter at its beginning and a full stop at its end."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."

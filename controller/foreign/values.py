@@ -79,7 +79,7 @@ def explained(document: Any, used: Iterable[str], why: Mapping[str, str]) -> lis
         parts = re.split(r"(?=[.\[])", place)
         keys = [part.lstrip(".") for part in parts]
         end = next((index for index, key in enumerate(keys) if key in why), len(keys) - 1)
-        reasons["".join(parts[: end + 1])] = why.get(keys[end], "has no meaning here")
+        reasons["".join(parts[: end + 1])] = why.get(keys[end], "no meaning here")
     return [f"{place}: {reason}" for place, reason in reasons.items()]
 
 

@@ -1,7 +1,7 @@
 """Policies: functions from observations to a decision, one algorithm a file.
 
-A policy is a class with a pydantic model `Config` of its options and a method `decide`. To add one, write a file and
-add it to POLICIES; its key is the word under `policy:` in the policy file.
+A policy is a class with a pydantic model `Config` of its options and a method `decide`; docs/adding-a-policy.md shows
+how to add one. Its key in POLICIES is the word under `policy:` in the policy file.
 """
 
 from typing import Any, Protocol

@@ -9,6 +9,17 @@ cooldown of the last activity has not ended. The cooldown is that of the policy 
 instance of the activity has entered service or has gone, and holds back all simple policies of the group.
 
 Different from AWS: without current data no instance is removed, whatever treat_missing_data says.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    policy:
+      aws-simple:
+        - alarm: {metric: queue_requests, period_s: 10, evaluation_periods: 1, threshold: 0,
+                  comparison: GreaterThanThreshold}
+          adjustment_type: ChangeInCapacity
+          adjust: 2
+          cooldown_s: 20
 """
 
 from pydantic import Field, RootModel, model_validator
@@ -23,10 +34,15 @@ class SimplePolicy(Strict):
     """One simple scaling policy with its alarm."""
 
     alarm: AlarmConfig
+    """What invokes it."""
     adjustment_type: AdjustmentType
+    """Whether `adjust` is a number of instances, a percentage of them, or the new number."""
     adjust: int = Field(ge=-1000, le=1000)
+    """[as `adjustment_type` says] The change."""
     min_adjustment_magnitude: int = Field(default=0, ge=0, le=1000)
+    """[instances] The least change by a percentage."""
     cooldown_s: float = Field(default=300, ge=0, le=86400)
+    """The rest, from when the change is done."""
 
     @model_validator(mode="after")
     def _sensible(self) -> "SimplePolicy":

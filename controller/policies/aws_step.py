@@ -13,6 +13,22 @@ Application Auto Scaling's), so that a breach that grows is answered while an ac
 Reconstructed: at the threshold itself the bounds are as on the side to which the alarm looks (the API's examples need
 both); the datapoints aggregated are those that the alarm evaluated, AWS says "the most recent" ones. Different from
 AWS: without current data no instance is removed, whatever treat_missing_data says.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    policy:
+      aws-step:
+        - alarm: {metric: cpu_percent, period_s: 10, evaluation_periods: 2, threshold: 50,
+                  comparison: GreaterThanOrEqualToThreshold}
+          adjustment_type: PercentChangeInCapacity
+          steps: [{lower: 0, upper: 20, adjust: 20}, {lower: 20, adjust: 50}]
+          min_adjustment_magnitude: 1
+          warmup_s: 20
+        - alarm: {metric: cpu_percent, period_s: 10, evaluation_periods: 6, threshold: 20,
+                  comparison: LessThanThreshold}
+          adjustment_type: ChangeInCapacity
+          steps: [{upper: 0, adjust: -1}]
 """
 
 import math
@@ -34,8 +50,11 @@ class Step(Strict):
     """One step: bounds relative to the alarm's threshold, without one it is open; `adjust` by the adjustment type."""
 
     lower: float | None = None
+    """[the metric's] Where it begins, from the threshold; none: open."""
     upper: float | None = None
+    """[the metric's] Where it ends, from the threshold; none: open."""
     adjust: int = Field(ge=-1000, le=1000)
+    """[as `adjustment_type` says] The change."""
 
     @model_validator(mode="after")
     def _interval(self) -> "Step":
@@ -70,12 +89,19 @@ class StepPolicy(Strict):
     """One step scaling policy with its alarm."""
 
     alarm: AlarmConfig
+    """What invokes it."""
     adjustment_type: AdjustmentType
+    """Whether `adjust` is a number of instances, a percentage of them, or the new number."""
     steps: list[Step] = Field(min_length=1)
+    """Without gaps and overlaps."""
     min_adjustment_magnitude: int = Field(default=0, ge=0, le=1000)
+    """[instances] The least change by a percentage."""
     metric_aggregation_type: Literal["Average", "Minimum", "Maximum"] = "Average"
+    """How the datapoints that the alarm evaluated become one value."""
     warmup_s: float = Field(default=300, ge=0, le=86400)
+    """So long a new instance counts neither as capacity nor in the metric."""
     cooldown_s: float = Field(default=0, ge=0, le=86400)
+    """Application Auto Scaling: the rest after a change."""
 
     @model_validator(mode="after")
     def _without_gaps(self) -> "StepPolicy":

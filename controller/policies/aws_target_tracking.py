@@ -20,6 +20,14 @@ is "more gradual"; from alarms that AWS made come 3 and 15 periods and the 90 % 
 lower"; groups of few instances have been seen with 70 to 85 %, and since November 2024 EC2 tunes its alarms itself).
 Reconstructed are that the newest datapoint is the metric, and `scale_in_percent`: logs of activities show one instance
 less a minute in groups of up to seven. A group of zero that has load takes one instance.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    time_scale: 10
+    policy:
+      aws-target-tracking:
+        - {metric: rate_per_instance, target: 7, warmup_s: 30}
 """
 
 import math
@@ -39,17 +47,29 @@ class TargetOptions(Strict):
     """One target."""
 
     metric: MetricName = "cpu_percent"
+    """What is kept at the target; it must fall as instances are added."""
     statistic: Statistic = "Average"
+    """How the samples of a period become a datapoint."""
     target: float = Field(gt=0, le=1e9)
+    """[the metric's] Where it is kept."""
     period_s: float = Field(default=60, gt=0, le=3600)
+    """Length of a period."""
     scale_out_periods: int = Field(default=3, ge=1, le=1000)
+    """[periods] So many above the target: scale out."""
     scale_in_periods: int = Field(default=15, ge=1, le=1000)
+    """[periods] So many below: scale in."""
     scale_in_below_percent: float = Field(default=90, gt=0, le=100)
+    """Of the target; below it a period is one for scaling in."""
     scale_in_percent: float = Field(default=10, gt=0, le=100)
+    """Of the group; so much is removed at once at most, but at least one instance."""
     disable_scale_in: bool = False
+    """Never fewer."""
     warmup_s: float = Field(default=300, ge=0, le=86400)
+    """So long a new instance counts neither as capacity nor in the metric."""
     scale_out_cooldown_s: float = Field(default=0, ge=0, le=86400)
+    """Application Auto Scaling: the rest after scaling out."""
     scale_in_cooldown_s: float = Field(default=0, ge=0, le=86400)
+    """Application Auto Scaling: the rest after scaling in."""
 
     @property
     def high(self) -> AlarmConfig:

@@ -16,6 +16,17 @@ specification of Microsoft.Insights/autoscaleSettings, 2022-10-01. Every `evalua
 What the documentation leaves open: percentages round up when they add and down when they remove, to at least one
 instance; the grain that is going on is not looked at, and before the first is finished nothing is missing; a metric
 that is one value for the whole fleet has no instances to combine; of "every 30 to 60 seconds" it is 30.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    policy:
+      azure:
+        rules:
+          - {metric: cpu_percent, time_grain_s: 10, time_window_s: 30, operator: greater_than, threshold: 60,
+             direction: increase, value: 2, cooldown_s: 30}
+          - {metric: cpu_percent, time_grain_s: 10, time_window_s: 60, operator: less_than, threshold: 25,
+             direction: decrease, cooldown_s: 60}
 """
 
 import math
@@ -32,8 +43,11 @@ class AzureConfig(Bounded):
     """Options under `azure:`, the default profile of an autoscale setting."""
 
     rules: list[Rule] = Field(max_length=10)
+    """Any increase rule scales out, all decrease rules together scale in."""
     default_count: int = Field(default=1, ge=0)
+    """[instances] At least so many while a metric cannot be read."""
     evaluation_interval_s: float = Field(default=30, gt=0, le=3600)
+    """After this time it decides again."""
 
     def clamp(self, count: int) -> int:
         count = count if self.maximum is None else min(count, self.maximum)

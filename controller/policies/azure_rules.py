@@ -30,19 +30,31 @@ class Rule(Strict):
     """One rule: what triggers it and what it does then."""
 
     metric: MetricName = "cpu_percent"
+    """What is looked at."""
     time_grain_s: float = Field(default=60, gt=0, le=43_200)
+    """Length of a grain, of which each gives a point."""
     statistic: Literal["average", "min", "max", "sum", "count"] = "average"
+    """How the instances' values of a grain become a point."""
     time_window_s: float = Field(default=600, gt=0, le=43_200)
+    """How far back points are looked at."""
     time_aggregation: Literal["average", "minimum", "maximum", "total", "count", "last"] = "average"
+    """How the points of the window become the value."""
     operator: Literal[
         "equals", "not_equals", "greater_than", "greater_than_or_equal", "less_than", "less_than_or_equal"
     ] = "greater_than"
+    """Of the value with the threshold."""
     threshold: float
+    """[the metric's] What the value is compared with."""
     divide_per_instance: bool = False
+    """Is the value divided by the instances first?"""
     direction: Literal["increase", "decrease"]
+    """Whether it scales out or in."""
     type: Literal["change_count", "percent_change_count", "exact_count"] = "change_count"
+    """Whether `value` is a number of instances, a percentage of them, or the new number."""
     value: int = Field(default=1, ge=0, le=100_000)
+    """[as `type` says] The change."""
     cooldown_s: float = Field(default=300, ge=0, le=604_800)
+    """The rule's rest after any scale action."""
 
     @model_validator(mode="after")
     def _whole_grains(self) -> "Rule":

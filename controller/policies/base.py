@@ -3,22 +3,29 @@
 import math
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
 from controller.model import METRICS
 
 
 class Strict(BaseModel):
-    """Options that are what they say: no unknown key, no conversion, no infinity."""
+    """Options that are what they say: no unknown key, no conversion, no infinity.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+    What stands below each of them is its meaning in docs/policies.md, with the unit where the name does not tell it.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, strict=True, use_attribute_docstrings=True
+    )
 
 
 class Bounded(Strict):
     """Options of a policy whose formula uses bounds: the fleet's, where they are not given."""
 
     minimum: int | None = Field(default=None, ge=0)
+    """[instances] The fewest; not given: `instances.min`."""
     maximum: int | None = Field(default=None, ge=0)
+    """[instances] The most; not given: `instances.max`."""
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
@@ -33,7 +40,7 @@ def _known_metric(name: str) -> str:
     return name
 
 
-MetricName = Annotated[str, AfterValidator(_known_metric)]
+MetricName = Annotated[str, AfterValidator(_known_metric), WithJsonSchema({"type": "string", "format": "a metric"})]
 
 
 class Period:

@@ -26,7 +26,7 @@ from enum import StrEnum
 from statistics import fmean
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from controller.policies.base import MetricName, Strict
 from controller.window import percentile
@@ -47,10 +47,11 @@ HOUR_S, DAY_S = 3600, 86_400
 def _known_statistic(name: str) -> str:
     if name in ("Average", "Minimum", "Maximum") or re.fullmatch(r"p(\d\d?(\.\d{1,10})?|100)", name):
         return name
-    raise ValueError("must be Average, Minimum, Maximum, or a percentile such as p95")
+    raise ValueError(f"must be {STATISTICS}")
 
 
-Statistic = Annotated[str, AfterValidator(_known_statistic)]
+STATISTICS = "Average, Minimum, Maximum, or a percentile such as p95"
+Statistic = Annotated[str, AfterValidator(_known_statistic), WithJsonSchema({"type": "string", "format": STATISTICS})]
 
 
 def summarise(samples: Sequence[float], statistic: str) -> float | None:
@@ -74,13 +75,21 @@ class AlarmConfig(Strict):
     """An alarm as PutMetricAlarm takes it; M is N where `datapoints_to_alarm` is left out."""
 
     metric: MetricName
+    """What is looked at."""
     statistic: Statistic = "Average"
+    """How the samples of a period become a datapoint."""
     period_s: float = Field(gt=0, le=DAY_S)
+    """Length of a period."""
     evaluation_periods: int = Field(ge=1, le=DAY_S)
+    """[datapoints] N: the newest that are looked at."""
     datapoints_to_alarm: int | None = Field(default=None, ge=1)
+    """[datapoints] M: how many of them must breach; none: all."""
     comparison: Comparison
+    """Of a datapoint with the threshold."""
     threshold: float
+    """[the metric's] What is breached."""
     treat_missing_data: MissingData = "missing"
+    """What counts for periods without samples."""
 
     @model_validator(mode="after")
     def _possible(self) -> "AlarmConfig":

@@ -20,9 +20,21 @@ How the testbed's terms stand for those of Kubernetes:
 - At zero replicas it is paused, unless `minimum` is 0, which needs an Object or External metric (feature gate
   HPAScaleToZero): then these proposals start it again.
 - A change counts towards the limits of the rate as it was carried out, after the bounds and limits of the policy file.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    time_scale: 10
+    policy:
+      hpa:
+        metrics:
+          - {type: Resource, average_utilization_percent: 50}
+          - {type: Pods, metric: offered_rps, average_value: 8}
+        behavior:
+          scale_down: {stabilization_window_s: 60, policies: [{type: Percent, value: 10, period_s: 60}]}
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from controller.model import Decision, Observation, Phase, Sample, metric
@@ -62,7 +74,7 @@ class CpuMeans:
         self._window_s = window_s
         self._windows: dict[str, Window] = {}
 
-    def add(self, now_s: float, samples: tuple[Sample, ...]) -> None:
+    def add(self, now_s: float, samples: Sequence[Sample]) -> None:
         self._windows = {each.name: self._windows.get(each.name, Window(self._window_s)) for each in samples}
         for each in samples:
             self._windows[each.name].trim(now_s)

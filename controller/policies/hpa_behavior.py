@@ -20,8 +20,11 @@ class ScalingPolicy(Strict):
     """A change of at most so many instances, or so many percent of them, within the period."""
 
     type: Literal["Pods", "Percent"]
+    """Whether `value` is instances or percent of them."""
     value: int = Field(ge=1, le=MOST)
+    """[as `type` says] The largest change."""
     period_s: float = Field(gt=0, le=1800)
+    """The change counts over so long."""
 
     def __str__(self) -> str:
         return f"{self.value}{'%' if self.type == 'Percent' else ''} in {self.period_s:g} s"
@@ -31,16 +34,22 @@ class ScalingRules(Strict):
     """The options of one direction; what is not given has the direction's default."""
 
     stabilization_window_s: float | None = Field(default=None, ge=0, le=3600)
+    """Of what was recommended in so long the least change counts; none: 0 up, `downscale_stabilization_s` down."""
     select_policy: Literal["Max", "Min", "Disabled"] = "Max"
+    """Of several policies the largest or the smallest change counts; or no change at all."""
     policies: list[ScalingPolicy] | None = Field(default=None, min_length=1, max_length=100)
+    """None: up the larger of 4 Pods and 100 Percent in 15 s, down 100 Percent in 15 s."""
     tolerance: float | None = Field(default=None, ge=0)
+    """In this direction instead of the general one."""
 
 
 class Behavior(Strict):
     """The options under `behavior`."""
 
     scale_up: ScalingRules = ScalingRules()
+    """For more instances."""
     scale_down: ScalingRules = ScalingRules()
+    """For fewer."""
 
 
 UP = [ScalingPolicy(type="Pods", value=4, period_s=15), ScalingPolicy(type="Percent", value=100, period_s=15)]

@@ -24,10 +24,15 @@ class Metric(Strict):
     """One metric and its target, in the metric's own unit. A Resource metric is the CPU."""
 
     type: Literal["Resource", "Pods", "Object", "External"]
+    """The API's kind of metric; Resource is the CPU."""
     metric: MetricName | None = None
+    """Which one; none: `cpu_percent` for Resource, else `offered_rps`."""
     average_utilization_percent: int | None = Field(default=None, ge=1, le=MOST)
+    """Target of a Resource metric, of what an instance requests."""
     average_value: float | None = Field(default=None, ge=0.001, le=1e12)
+    """[the metric's] Target per instance; for Resource percent of a core."""
     value: float | None = Field(default=None, ge=0.001, le=1e12)
+    """[the metric's] Target for the whole service, for Object and External."""
 
     @model_validator(mode="after")
     def _one_target(self) -> "Metric":
@@ -58,16 +63,27 @@ class HpaConfig(Strict):
     """Options under `hpa:`; the defaults are those of the API and of kube-controller-manager."""
 
     metrics: list[Metric] = Field(default=[CPU_80], min_length=1, max_length=100)
+    """The largest proposal counts."""
     behavior: Behavior | None = None
+    """Limits of the rate and windows; none: the API's older rules."""
     minimum: int | None = Field(default=None, ge=0, le=MOST)
+    """[instances] The fewest; not given: `instances.min`."""
     maximum: int | None = Field(default=None, ge=1, le=MOST)
+    """[instances] The most; not given: `instances.max`."""
     sync_period_s: float = Field(default=15, ge=0.05, le=3600)
+    """After this time it decides again."""
     tolerance: float = Field(default=0.1, ge=0)
+    """So far the ratio of metric and target may be from 1 without an effect."""
     downscale_stabilization_s: float = Field(default=300, ge=0, le=86400)
+    """Down only to the most that was recommended in so long, where `behavior` does not say."""
     cpu_initialization_period_s: float = Field(default=300, ge=0, le=86400)
+    """So long after its order the CPU of an instance counts only when it was ready all the while it was measured."""
     initial_readiness_delay_s: float = Field(default=30, ge=0, le=86400)
+    """After that, the CPU of one that became unready so soon after its order does not count."""
     cpu_window_s: float = Field(default=15, ge=0.05, le=3600)
+    """CPU usage is the mean of so long."""
     cpu_request_percent: float = Field(default=100, ge=0.1, le=100_000)
+    """What an instance requests, of one core."""
 
     @model_validator(mode="after")
     def _bounds(self) -> "HpaConfig":

@@ -16,6 +16,19 @@ pkg/fallback/fallback.go; the documentation of the ScaledObject.
 
 Different from KEDA: the HPA always reads fresh values; values are not combined by formulas; and a fallback never makes
 the HPA shrink while there are no statistics at all.
+
+Example:
+
+    instances: {min: 0, max: 20}
+    service: {overload: queue}
+    apply: runtime
+    policy:
+      keda:
+        triggers:
+          - {metric: offered_rps, threshold: 8, activation_threshold: 0.5}
+        polling_interval_s: 5
+        cooldown_period_s: 60
+        fallback: {failure_threshold: 3, replicas: 4}
 """
 
 from dataclasses import replace

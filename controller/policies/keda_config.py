@@ -18,12 +18,19 @@ class Trigger(Strict):
     """One trigger: its metric, the target in the metric's own unit, and from where on it is active."""
 
     name: str = ""
+    """What it is called in reasons."""
     type: Literal["external", "cpu"] = "external"
+    """`cpu`: a Resource metric of the HPA, which never activates."""
     metric: MetricName = "offered_rps"
+    """What is looked at; for `cpu` it is the CPU."""
     metric_type: Literal["AverageValue", "Value", "Utilization"] = "AverageValue"
+    """Target per instance, for all, or (for `cpu`) in percent of `cpu_request_percent`."""
     threshold: float = Field(ge=0.001, le=1e9)
+    """[the metric's] The target."""
     activation_threshold: float = 0
+    """[the metric's] The trigger is active above it."""
     push: bool = False
+    """It activates at once, without waiting for the poll."""
 
     @model_validator(mode="after")
     def _legal_type(self) -> "Trigger":
@@ -59,8 +66,11 @@ class Fallback(Strict):
     """What counts for a trigger that has failed too often."""
 
     failure_threshold: int = Field(ge=0, le=MOST)
+    """After more failed evaluations in a row than these."""
     replicas: int = Field(ge=0, le=MOST)
+    """[instances] As if so many were needed."""
     behavior: Literal["static", "currentReplicas", "currentReplicasIfHigher", "currentReplicasIfLower"] = "static"
+    """Or as many as there are: always, where those are more, or where they are fewer."""
 
     def count(self, current: int) -> int:
         counts = {"currentReplicas": current, "currentReplicasIfHigher": max(current, self.replicas),
@@ -72,23 +82,41 @@ class KedaConfig(Strict):
     """Options under `keda:`; those from `sync_period_s` on are the cluster's HPA."""
 
     triggers: list[Trigger] = Field(min_length=1, max_length=100)
+    """What activates, and what the HPA looks at."""
     polling_interval_s: float = Field(default=30, ge=0.05, le=86400)
+    """After this time it looks again whether a trigger is active."""
     cooldown_period_s: float = Field(default=300, ge=0, le=86400)
+    """So long nothing must have been active before it rests."""
     initial_cooldown_period_s: float = Field(default=0, ge=0, le=86400)
+    """The same before the first activity, from the start."""
     idle_replica_count: int | None = Field(default=None, ge=0, le=MOST)
+    """[instances] How many while it rests, fewer than the minimum; none: the minimum."""
     min_replica_count: int = Field(default=0, ge=0, le=MOST)
+    """[instances] The fewest; 0: to zero and from zero."""
     max_replica_count: int = Field(default=100, ge=1, le=MOST)
+    """[instances] The most."""
     fallback: Fallback | None = None
+    """What counts for a trigger without a value; none: nothing shrinks then."""
     behavior: Behavior | None = None
+    """As that of `hpa`; none: the API's older rules."""
     paused: bool = False
+    """Nothing changes."""
     paused_replicas: int | None = Field(default=None, ge=0, le=MOST)
+    """[instances] So many, whatever happens."""
     paused_scale_in: bool = False
+    """Never fewer."""
     paused_scale_out: bool = False
+    """Never more."""
     force_activation: bool = False
+    """Active, whatever the triggers say."""
     sync_period_s: float = Field(default=15, ge=0.05, le=3600)
+    """After this time the HPA decides again."""
     tolerance: float = Field(default=0.1, ge=0)
+    """The HPA's: so far the ratio of metric and target may be from 1."""
     downscale_stabilization_s: float = Field(default=300, ge=0, le=86400)
+    """The HPA's: down only to the most that was recommended in so long."""
     cpu_request_percent: float = Field(default=100, ge=0.1, le=100_000)
+    """What an instance requests, of one core."""
 
     @model_validator(mode="after")
     def _fit(self) -> "KedaConfig":

@@ -19,6 +19,14 @@ service at its first decision it starts in panic, for it does not know the load 
 Different from Knative: there are no other revisions, so every service is reachable; the bounds of the policy file apply
 afterwards; seconds without a look at the load between two looks have the later one's; and without a known load there
 are never fewer instances. The excess burst capacity decides nothing, for the queue is always in the path.
+
+Example:
+
+    instances: {min: 0, max: 20}
+    service: {overload: queue}
+    apply: runtime
+    policy:
+      kpa: {metric: concurrency, target: 4, stable_window_s: 20}
 """
 
 import math
@@ -42,23 +50,41 @@ class KpaConfig(Strict):
     """Options under `kpa:`."""
 
     metric: Literal["concurrency", "rps"] = "concurrency"
+    """The load: requests in flight, or offered requests a second."""
     target: float | None = Field(default=None, ge=LEAST_TARGET, le=1e6)  # of one instance; None: 100 or 200
+    """[the metric's] The load that one instance can bear; none: 100 in flight, 200 requests/s."""
     target_utilization: float = Field(default=0.7, gt=0, le=1)
+    """Share of `target` that each instance is to have."""
     stable_window_s: float = Field(default=60, ge=6, le=3600, multiple_of=1)
+    """The long window, in whole seconds."""
     panic_window_percentage: float = Field(default=10, ge=1, le=100)
+    """The short window, of the long one."""
     panic_threshold_percentage: float = Field(default=200, ge=110, le=1000)
+    """Panic begins when the short window needs so much of the instances in service."""
     max_scale_up_rate: float = Field(default=1000, gt=1, le=1e6)
+    """At one time at most so many times those in service."""
     max_scale_down_rate: float = Field(default=2, gt=1, le=1e6)
+    """At one time at least those in service divided by it."""
     scale_down_delay_s: float = Field(default=0, ge=0, le=3600)
+    """Fewer only when no more were wanted in so long."""
     initial_scale: int = Field(default=1, ge=0, le=200)
+    """[instances] At least so many at first, until they serve."""
     activation_scale: int = Field(default=1, ge=1, le=200)
+    """[instances] At least so many where there is load."""
     enable_scale_to_zero: bool = True
+    """May the last instance go?"""
     scale_to_zero_grace_period_s: float = Field(default=30, gt=0, le=86400)
+    """So long the last instance stays after no load is left in the mean."""
     scale_to_zero_pod_retention_period_s: float = Field(default=0, ge=0, le=3600)
+    """The same; the longer of the two counts."""
     progress_deadline_s: float = Field(default=600, gt=0, le=86400)
+    """After this time and 30 s a service whose instances do not serve is given up."""
     target_burst_capacity: float = Field(default=211, ge=ANY_BURST, le=1e6)
+    """[requests] Told by `--explain`, of no effect here; -1: any burst."""
     aggregation: Literal["linear", "weighted-exponential"] = "linear"
+    """Whether all seconds of a window count alike, or newer ones more."""
     tick_interval_s: float = Field(default=2, ge=0.1, le=60)
+    """After this time it decides again."""
 
     @field_validator("target_burst_capacity")
     @classmethod

@@ -4,12 +4,12 @@ Source: hashicorp/nomad-autoscaler 0.5.0, policy/handler.go, policy/check.go, sd
 plugins/builtin/strategy/. Every `evaluation_interval_s`:
 
 1. Each check takes the points of its metric from [now - offset - window, now - offset], one per `query_step_s` (the
-   Prometheus plug-in asks for one per second), and its strategy (nomad_checks.py) votes:
-   target-value  ceil(count × newest / target), none while |newest / target - 1| ≤ threshold; from zero the factor alone
-   threshold     delta, percentage (ceil(count × (1 + p / 100))) or value, when enough points lie within the bounds
-   fixed-value   the value
-   pass-through  the newest point, its fraction cut off
-   The vote is capped to minimum and maximum.
+   Prometheus plug-in asks for one per second), and its strategy (nomad_checks.py) votes. The vote is capped to minimum
+   and maximum.
+   - target-value: ceil(count × newest / target), none while |newest / target - 1| ≤ threshold; from zero the ratio
+   - threshold: delta, percentage (ceil(count × (1 + p / 100))) or value, when enough points lie within the bounds
+   - fixed-value: the value
+   - pass-through: the newest point, its fraction cut off
 2. In a named group the votes for no change are left out unless all are such. Then the safest vote of all wins: up
    before none before down, and of several ups or downs the highest count, so the highest in any case. Thus a check
    that wants no change prevents a scale-in, and so does a threshold that is out of bounds, unless one that is within is
@@ -21,6 +21,18 @@ Without data the whole evaluation fails. The documentation lets `on_check_error:
 source does so only for errors of a strategy, of which none is possible here. So the default is `fail`; `ignore` does as
 documented, yet nothing shrinks while a check has no data. A share of no instances is infinite and asks for one more.
 The wait of several policies for one another, drains and schedules have no counterpart.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    policy:
+      nomad:
+        checks:
+          - {name: sessions, metric: in_flight_per_instance, query_window_s: 5, strategy: {target_value: {target: 2}}}
+          - {name: queue, metric: queue_requests, query_window_s: 5,
+             strategy: {threshold: {lower_bound: 1, within_bounds_trigger: 3, percentage: 50}}}
+        cooldown_s: 20
+        cooldown_on_scale_up_s: 5
 """
 
 import math
@@ -40,11 +52,17 @@ class NomadConfig(Bounded):
     """Options under `nomad:`, those of a `scaling` block."""
 
     checks: list[Check] = Field(min_length=1)
+    """The highest vote counts."""
     evaluation_interval_s: float = Field(default=10, gt=0, le=86_400)
+    """After this time it decides again."""
     cooldown_s: float = Field(default=300, ge=0, le=604_800)
+    """The rest after a change."""
     cooldown_on_scale_up_s: float | None = Field(default=None, ge=0, le=604_800)
+    """The rest after more instances; none: `cooldown_s`."""
     on_check_error: Literal["ignore", "fail"] = "fail"
+    """What a check without data does: it is left out, or nothing is done at all."""
     query_step_s: float = Field(default=1, gt=0, le=3600)
+    """A metric has a point each so often."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "NomadConfig":

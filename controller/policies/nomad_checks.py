@@ -29,7 +29,9 @@ class Steps(Strict):
     """The most that one action of a strategy adds and removes."""
 
     max_scale_up: int | None = Field(default=None, ge=0)
+    """[instances] The most that is added at once; none: any number."""
     max_scale_down: int | None = Field(default=None, ge=0)
+    """[instances] The most that is removed at once; none: any number."""
 
     def limit(self, wanted: int, count: int) -> int:
         if self.max_scale_up is not None:
@@ -45,7 +47,9 @@ class TargetValue(Steps):
     """Keeps the newest point at `target`: count × point / target, rounded up; 1 ± `threshold` is near enough."""
 
     target: float = Field(ge=0)
+    """[the metric's] Where the metric is kept."""
     threshold: float = Field(default=0.01, ge=0)
+    """So far the ratio of metric and target may be from 1 without an effect."""
 
     def vote(self, points: Sequence[float], wanted: int) -> Vote:
         factor = points[-1] / self.target if self.target else points[-1]
@@ -65,11 +69,17 @@ class Threshold(Strict):
     """Acts when enough points lie in `lower_bound` ≤ point < `upper_bound`."""
 
     lower_bound: float | None = None
+    """[the metric's] A point counts from it on; none: from any value."""
     upper_bound: float | None = None
+    """[the metric's] A point counts below it; none: up to any value."""
     within_bounds_trigger: int = Field(default=5, ge=1)
+    """[points] So many must count."""
     delta: int | None = None
+    """[instances] What is added, or removed below 0; one of this, `percentage` and `value` is given."""
     percentage: float | None = None
+    """What is added, or removed below 0, rounded up."""
     value: int | None = Field(default=None, ge=0)
+    """[instances] The new number."""
 
     @model_validator(mode="after")
     def _complete(self) -> "Threshold":
@@ -112,6 +122,7 @@ class FixedValue(Strict):
     """Always the same count; looks at no metric."""
 
     value: int = Field(ge=0)
+    """[instances] How many."""
 
     def vote(self, _: Sequence[float], wanted: int) -> Vote:
         return vote(wanted, self.value, "")
@@ -135,9 +146,13 @@ class Strategy(Strict):
     """Exactly one strategy."""
 
     target_value: TargetValue | None = None
+    """Keeps the newest point at a target."""
     threshold: Threshold | None = None
+    """Acts when enough points are within bounds."""
     fixed_value: FixedValue | None = None
+    """Always the same number."""
     pass_through: PassThrough | None = None
+    """The newest point is the number."""
 
     @model_validator(mode="after")
     def _one(self) -> "Strategy":
@@ -156,12 +171,19 @@ class Check(Strict):
     """One check; `query_window_s: 0` looks at the newest point alone, as an instant query does."""
 
     name: str = Field(min_length=1)
+    """What it is called in reasons; no two alike."""
     metric: MetricName = "cpu_percent"
+    """What is looked at."""
     group: str = ""
+    """Votes for no change do not count beside others of the same group."""
     query_window_s: float = Field(default=60, ge=0, le=86_400)
+    """How far back points are looked at; 0: the newest alone."""
     query_window_offset_s: float = Field(default=0, ge=0, le=86_400)
+    """The window ends so long ago."""
     on_error: Literal["ignore", "fail"] | None = None
+    """In place of `on_check_error`, for this check."""
     strategy: Strategy
+    """Exactly one."""
 
     @property
     def blind(self) -> bool:

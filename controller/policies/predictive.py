@@ -18,6 +18,12 @@ Source: R. J. Hyndman, G. Athanasopoulos, Forecasting: Principles and Practice, 
 by statsmodels (statsmodels.tsa.holtwinters), which is loaded only when this policy is. A sample without data repeats
 the one before. A fit of the 600 samples that a history may have takes 10 to 30 ms of CPU, and 2 to 10 ms with α, β, γ,
 φ known.
+
+Example:
+
+    boot: exec
+    policy:
+      predictive: {rate_per_instance: 8, horizon_s: 3, season_s: 60}
 """
 
 import math
@@ -43,14 +49,23 @@ class PredictiveConfig(Strict):
     """Options under `predictive:`; `rate_per_instance` and `tolerance` are those of `target`."""
 
     rate_per_instance: float = Field(ge=0.001, le=100_000)
+    """[requests/s] As for `target`: what each instance is to get at most."""
     tolerance: float = Field(default=0.1, ge=0, lt=1)
+    """As for `target`: the share of it that must be left over after instances are removed."""
     horizon_s: float = Field(default=5, gt=0, le=3600)
+    """How far ahead the forecast looks."""
     sample_s: float = Field(default=1, ge=0.05, le=3600)
+    """After this time the history gets the next rate."""
     history_s: float = Field(default=300, gt=0, le=604_800)
+    """What is remembered, at most 600 samples."""
     learn_s: float = Field(default=20, gt=0, le=604_800)
+    """So long there is no forecast, at least 12 samples."""
     season_s: float | None = Field(default=None, gt=0, le=302_400)
+    """Length of a season in whole samples, twice in the history; none: no season."""
     refit_s: float = Field(default=10, gt=0, le=604_800)
+    """After this time α, β, γ and φ are fitted anew."""
     ceiling: float = Field(default=1.5, ge=1, le=100)
+    """A forecast counts at most so many times the highest rate of the history."""
 
     @property
     def season(self) -> int:

@@ -1,6 +1,6 @@
-"""A policy of your own: any Python class, named in the policy file and loaded with it.
+"""A policy of your own: any Python class, named in the policy file and loaded with it. As steps.py, in the folder that
+the controller is started from:
 
-    # steps.py, in the folder that the controller is started from
     class Steps:
         def __init__(self, rate: float = 10, spare: int = 1) -> None:
             self.rate, self.spare = rate, spare
@@ -10,10 +10,6 @@
                 return observation.counts.wanted
             return int(observation.offered_rps / self.rate) + self.spare
 
-    # my.yaml
-    policy:
-      python: {class: steps.Steps, options: {rate: 7}}
-
 `decide` gets a controller.model.Observation at each tick and returns a number of instances, or a
 controller.model.Decision with a reason. Options are given by keyword; where the class has a pydantic model `Config`,
 they are checked by it and the class is made with the result. `describe`, if there is one, returns lines for `--check`.
@@ -21,6 +17,11 @@ Modules are looked up as Python does: in the folder that the controller is start
 is made once on trial when the file is checked. It runs with the controller's rights, root's: name only what you trust.
 
 When `decide` raises, or returns anything else, the fleet is held, and the reason says so at each tick.
+
+Example:
+
+    policy:
+      python: {class: steps.Steps, options: {rate: 7}}
 """
 
 import importlib
@@ -40,7 +41,9 @@ class PythonConfig(Strict):
     """Options under `python:`."""
 
     class_: str = Field(alias="class", max_length=200)
+    """Its module and name, as `steps.Steps`."""
     options: dict[str, Any] = Field(default_factory=dict)
+    """Given to it by keyword, or checked by its `Config`."""
 
     @field_validator("class_")
     @classmethod

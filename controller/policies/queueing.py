@@ -1,19 +1,27 @@
 """Queueing theory: as many servers as keep the wait within its target, for the arrival rate of the last seconds.
 
 With the arrival rate λ (mean of `window_s`) and the rate μ that one instance serves (`service_rate_rps`), the offered
-load is a = λ/μ erlangs. Two ways to a number of servers c:
+load is a = λ/μ erlangs. There are two ways to a number of servers c.
 
-`erlang_c`     the least c > a for which at most `share` of the requests wait longer than `wait_ms`:
-                   B(0) = 1, B(k) = a·B(k-1) / (k + a·B(k-1))      Erlang's loss formula by its exact recursion
-                   C(c) = B(c) / (1 - (a/c)·(1 - B(c)))            who waits at all: Erlang's delay formula
-                   P(wait > t) = C(c)·exp(-(cμ - λ)·t)             first come, first served
-               A. K. Erlang 1917; R. B. Cooper, Introduction to Queueing Theory, 2nd edition 1981, chapter 3.
-`square_root`  c = ceil(a + β·√a), the square-root staffing rule with quality of service β (`beta`). For large a a
-               share of 1 / (1 + β·Φ(β)/φ(β)) waits at all: 50 % for β = 0.5, 22 % for 1, 2.7 % for 2.
-               S. Halfin, W. Whitt, Heavy-traffic limits for queues with many exponential servers, 1981.
+`erlang_c`: the least c > a for which at most `share` of the requests wait longer than `wait_ms`.
 
-Both suppose Poisson arrivals, one queue without bound, and for `erlang_c` exponential service times. Instances that
-reject what exceeds their rate, or that are chosen before one is free, wait differently: use `overload: queue`.
+    B(0) = 1, B(k) = a·B(k-1) / (k + a·B(k-1))      Erlang's loss formula by its exact recursion
+    C(c) = B(c) / (1 - (a/c)·(1 - B(c)))            who waits at all: Erlang's delay formula
+    P(wait > t) = C(c)·exp(-(cμ - λ)·t)             first come, first served
+
+`square_root`: c = ceil(a + β·√a), the square-root staffing rule with quality of service β (`beta`). For large a a share
+of 1 / (1 + β·Φ(β)/φ(β)) waits at all: 50 % for β = 0.5, 22 % for 1, 2.7 % for 2.
+
+Source: A. K. Erlang 1917, as in R. B. Cooper, Introduction to Queueing Theory, 2nd edition 1981, chapter 3; S. Halfin,
+W. Whitt, Heavy-traffic limits for queues with many exponential servers, 1981. Both suppose Poisson arrivals, one queue
+without bound, and for `erlang_c` exponential service times. Instances that reject what exceeds their rate, or that are
+chosen before one is free, wait differently: use `overload: queue`.
+
+Example:
+
+    service: {rate_limit: 10, overload: queue}
+    policy:
+      queueing: {service_rate_rps: 9.5, wait_ms: 50, share: 0.05}
 """
 
 import math
@@ -34,11 +42,17 @@ class QueueingConfig(Strict):
     """Options under `queueing:`; `wait_ms` and `share` belong to erlang_c, `beta` to square_root."""
 
     service_rate_rps: float = Field(ge=0.001, le=100_000)
+    """μ: what one instance serves."""
     method: Literal["erlang_c", "square_root"] = "erlang_c"
+    """How many servers are enough."""
     wait_ms: float = Field(default=100, ge=0, le=3_600_000)
+    """For `erlang_c`: the wait that few requests exceed."""
     share: float = Field(default=0.05, gt=0, lt=1)
+    """For `erlang_c`: how many requests may wait longer than that."""
     beta: float = Field(default=1, ge=0, le=10)
+    """For `square_root`: β, the quality of service."""
     window_s: float = Field(default=10, ge=0.01, le=3600)
+    """λ is the mean offered rate of so long."""
 
     @model_validator(mode="after")
     def _of_one_method(self) -> "QueueingConfig":

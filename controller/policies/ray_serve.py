@@ -17,6 +17,13 @@ as Ray does since its issue 62004; it counted rounds of its loop before.
 
 Not as in Ray: an unknown metric holds the fleet and starts the delay again; Ray counts replicas that do not report as
 idle. Rounding forgives 1e-9, so that 3 * (0.1 + 0.2) / 0.9 replicas are one and not two.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    policy:
+      ray-serve: {target_ongoing_requests: 2, metrics_interval_s: 1, look_back_period_s: 5, upscale_delay_s: 3,
+                  downscale_delay_s: 30}
 """
 
 import math
@@ -36,15 +43,25 @@ class RayServeConfig(Strict):
     """Options under `ray-serve:`, named and preset as in Ray's `AutoscalingConfig`."""
 
     metric: MetricName = "in_flight_requests"
+    """What is in progress."""
     target_ongoing_requests: float = Field(default=2, gt=0, le=1e6)
+    """[requests] So many each replica is to have in progress."""
     metrics_interval_s: float = Field(default=10, gt=0, le=86400)
+    """After this time the requests are counted again."""
     look_back_period_s: float = Field(default=30, ge=0.01, le=86400)
+    """They are counted over so long."""
     aggregation_function: Literal["mean", "max", "min"] = "mean"
+    """How the counts become one."""
     upscale_delay_s: float = Field(default=30, ge=0, le=86400)
+    """More only when more were wanted for so long."""
     downscale_delay_s: float = Field(default=600, ge=0, le=86400)
+    """Fewer only when fewer were wanted for so long."""
     downscale_to_zero_delay_s: float | None = Field(default=None, ge=0, le=86400)
+    """The same from one to none; none: as `downscale_delay_s`."""
     upscaling_factor: float = Field(default=1, gt=0, le=1000)
+    """Share of the difference that is added at once."""
     downscaling_factor: float = Field(default=1, gt=0, le=1000)
+    """Share of the difference that is removed at once."""
 
 
 class RayServe:

@@ -2,13 +2,24 @@
 
 Several rules may fire in one tick. Up wins over down; of several ups the largest wins, of several downs the smallest
 (as in Azure Monitor autoscale), so a conflict always ends with more instances rather than fewer.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    policy:
+      rules:
+        - when: {metric: rate_per_instance, above: 7, for_s: 1}
+          then: {add: 50%}
+        - when: {metric: rate_per_instance, below: 4, for_s: 10}
+          then: {remove: 1}
+          cooldown_s: 5
 """
 
 import math
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, RootModel, model_validator
+from pydantic import BeforeValidator, Field, RootModel, WithJsonSchema, model_validator
 
 from controller.model import Decision, Observation, metric
 from controller.policies.base import MetricName, Strict
@@ -21,16 +32,20 @@ def _step(value: Any) -> str:
     return text
 
 
-Step = Annotated[str, BeforeValidator(_step)]
+Step = Annotated[str, BeforeValidator(_step), WithJsonSchema({"type": "string", "format": "such as 2 or 50%"})]
 
 
 class When(Strict):
     """A condition: `metric` above or below a bound, without a break for `for_s` seconds."""
 
     metric: MetricName
+    """What is looked at."""
     above: float | None = None
+    """[the metric's] The condition holds above it; either this or `below` is given."""
     below: float | None = None
+    """[the metric's] The condition holds below it."""
     for_s: float = Field(default=0, ge=0, le=86400)
+    """So long it must have held without a break."""
 
     @model_validator(mode="after")
     def _one_bound(self) -> "When":
@@ -50,7 +65,9 @@ class Then(Strict):
     """A change: `add` or `remove` a number or a percentage of the instances wanted now, at least one."""
 
     add: Step | None = None
+    """[instances] What is added, percentages rounded up; either this or `remove` is given."""
     remove: Step | None = None
+    """[instances] What is removed, percentages rounded down, but at least one."""
 
     @model_validator(mode="after")
     def _one_change(self) -> "Then":
@@ -77,8 +94,11 @@ class Rule(Strict):
     """One rule; after it fired it rests for `cooldown_s` seconds."""
 
     when: When
+    """The condition."""
     then: Then
+    """The change."""
     cooldown_s: float = Field(default=0, ge=0, le=86400)
+    """So long the rule rests after it fired."""
 
     def __str__(self) -> str:
         return f"when {self.when}: {self.then}" + (f", then rest {self.cooldown_s:g} s" if self.cooldown_s else "")

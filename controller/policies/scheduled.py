@@ -3,15 +3,18 @@
 An entry begins `from_s` seconds after the policy's first observation and, with `every_s`, again each so many seconds.
 From then on its `wanted` and its `min` hold until another entry sets them anew; of two that begin together the later
 in the list counts. The result is the larger of both. Before an entry has set `wanted`, the fleet stays as it is, but
-for `min`. To end a peak, write a second entry:
-
-    scheduled:
-      - {from_s: 60, every_s: 300, wanted: 8}
-      - {from_s: 120, every_s: 300, wanted: 2}
+for `min`. To end a peak, write a second entry.
 
 Source: Amazon EC2 Auto Scaling user guide, "Scheduled scaling" (an action sets minimum, maximum and desired capacity,
 once or recurring). Its maximum is `instances.max` here. Times of day and cron expressions are left out: a run of a
 testbed begins when it is started.
+
+Example:
+
+    policy:
+      scheduled:
+        - {from_s: 60, every_s: 300, wanted: 8}
+        - {from_s: 120, every_s: 300, wanted: 2}
 """
 
 import math
@@ -26,9 +29,13 @@ class Entry(Strict):
     """One action: at least one of `wanted` and `min`."""
 
     from_s: float = Field(ge=0, le=604_800)
+    """When it begins, from the policy's first observation."""
     every_s: float | None = Field(default=None, ge=0.1, le=604_800)
+    """After this time it begins again, and so on; none: it begins once."""
     wanted: int | None = Field(default=None, ge=0, le=200)
+    """[instances] How many from then on."""
     min: int | None = Field(default=None, ge=0, le=200)
+    """[instances] The least from then on."""
 
     @model_validator(mode="after")
     def _sets_something(self) -> "Entry":

@@ -15,6 +15,13 @@ sky/serve/constants.py, 2026. As there, requests before the start are not known 
 Not as in SkyPilot: an unknown rate holds the fleet and starts the decisions again, and the first rate after such a gap
 counts for the gap too; nothing is removed before the window has been seen whole. SkyPilot keeps its window over
 restarts instead. On-demand fallback, spot and per-accelerator rates have no counterpart here.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    time_scale: 20
+    policy:
+      skypilot: {target_qps_per_replica: 8, upscale_delay_s: 60, downscale_delay_s: 300}
 """
 
 import math
@@ -33,12 +40,19 @@ class SkyPilotConfig(Bounded):
     """Options under `skypilot:`; the intervals and the window are constants in SkyPilot."""
 
     target_qps_per_replica: float = Field(ge=0.001, le=100_000)
+    """[requests/s] What each replica is to get."""
     upscale_delay_s: float = Field(default=300, ge=0, le=86400)
+    """More only when more were wanted for so long."""
     downscale_delay_s: float = Field(default=1200, ge=0, le=86400)
+    """Fewer only when fewer were wanted for so long."""
     overprovision: int = Field(default=0, ge=0, le=200)
+    """[instances] So many more than needed."""
     qps_window_s: float = Field(default=60, ge=0.01, le=86400)
+    """The rate is the mean of so long."""
     decision_interval_s: float = Field(default=20, gt=0, le=86400)
+    """After this time it decides again."""
     no_replica_interval_s: float = Field(default=5, gt=0, le=86400)
+    """The same while none is wanted."""
 
 
 class SkyPilot:

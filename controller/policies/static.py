@@ -1,4 +1,10 @@
-"""A fixed number of instances: the baseline that every other policy is compared with."""
+"""A fixed number of instances: the baseline that every other policy is compared with.
+
+Example:
+
+    policy:
+      static: {wanted: 5}
+"""
 
 from pydantic import Field
 
@@ -10,6 +16,7 @@ class StaticConfig(Strict):
     """Options under `static:`."""
 
     wanted: int = Field(ge=0, le=200)
+    """[instances] How many, always."""
 
 
 class Static:

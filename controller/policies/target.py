@@ -3,6 +3,13 @@
 wanted = ceil(offered rate / target), as in the Kubernetes HPA's `AverageValue` formula. A dead band below the target
 (`tolerance`) keeps a rate that hovers at a boundary from adding and removing the same instance over and over. With
 `drain_queue_s` the requests that wait in HAProxy count as a further rate, which serves them within so many seconds.
+
+Example:
+
+    instances: {min: 1, max: 20}
+    limits: {stabilise_down_s: 10}
+    policy:
+      target: {rate_per_instance: 8}
 """
 
 import math
@@ -17,8 +24,11 @@ class TargetConfig(Strict):
     """Options under `target:`."""
 
     rate_per_instance: float = Field(ge=0.001, le=100_000)
+    """[requests/s] What each instance is to get at most."""
     tolerance: float = Field(default=0.1, ge=0, lt=1)
+    """Share of `rate_per_instance` that must be left over after instances are removed."""
     drain_queue_s: float = Field(default=0, ge=0, le=3600)
+    """Within this time the requests in HAProxy's queue are to be served; 0: they do not count."""
 
 
 class Target:

@@ -5,12 +5,12 @@ first; one that is set ready comes last) and src/queue.c; timeouts as in haproxy
 """
 
 import itertools
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from controller.actions import Member
-from controller.haproxy_config import Server, servers_of
+from controller.haproxy_config import Server, Waiting, servers_of
 from controller.requestlog import NO_SERVER, Request, Requests
 from controller.site import Site
 from controller.statistics import Statistics
@@ -33,41 +33,89 @@ class Exchange:
     queued: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Place:
-    """A server as one worker sees it. The smaller `order`, the longer it has waited for a request."""
+    """A server as one worker sees it."""
 
     name: str
-    order: int
     usable: bool
     in_flight: int = 0
 
 
-@dataclass(slots=True)
-class Worker:
-    """One process. It counts from its start, and knows the servers of the file that it started with."""
+class Ranking:
+    """The servers that may have another request: those with the fewest first, of these the one that waits longest."""
 
-    pid: int
-    places: dict[str, Place]
-    offered: int = 0
-    in_flight: int = 0  # queued ones included
-    replaced_s: float | None = None
-    queue: deque[Exchange] = field(default_factory=deque)
+    def __init__(self, held: int) -> None:
+        self._held = held
+        self._ranks: list[OrderedDict[str, Place]] = [OrderedDict()]  # by requests in flight
+        self._least = 0  # no server has fewer
+
+    def put(self, place: Place) -> None:
+        """It waits behind its equals, unless it has as many requests as it may have."""
+        rank = place.in_flight
+        if self._held and rank >= self._held:
+            return
+        while rank >= len(self._ranks):
+            self._ranks.append(OrderedDict())
+        self._ranks[rank][place.name] = place
+        self._least = min(self._least, rank)
+
+    def take(self, place: Place) -> None:
+        """It waits no longer."""
+        if place.in_flight < len(self._ranks):
+            self._ranks[place.in_flight].pop(place.name, None)
+
+    def first(self) -> Place | None:
+        while not self._ranks[self._least]:
+            if self._least == len(self._ranks) - 1:
+                return None
+            self._least += 1
+        return next(iter(self._ranks[self._least].values()))
+
+
+class Worker:
+    """One process. It counts from its start, and knows the servers of the file that it started with; its first requests
+    go to the first of these."""
+
+    def __init__(self, pid: int, places: Iterable[Place], held: int) -> None:
+        self.pid = pid
+        self.places = {place.name: place for place in places}
+        self.usable = {place.name for place in self.places.values() if place.usable}
+        self.offered = 0
+        self.in_flight = 0  # queued ones included
+        self.replaced_s = 0.0
+        self.queue: deque[Exchange] = deque()
+        self.ranking = Ranking(held)
+        for place in self.places.values():
+            if place.usable:
+                self.ranking.put(place)
+
+    def change(self, place: Place, by: int) -> None:
+        """So many requests more at a server; it waits behind those that have as many."""
+        self.ranking.take(place)
+        place.in_flight += by
+        if place.usable:
+            self.ranking.put(place)
+
+    def set(self, place: Place, usable: bool) -> None:
+        place.usable = usable
+        (self.usable.add if usable else self.usable.discard)(place.name)
+        (self.ranking.put if usable else self.ranking.take)(place)
 
 
 class Balancer:
-    """HAProxy with its workers. `held` is the servers' `maxconn` (0: none), `slots` as for controller.haproxy."""
+    """HAProxy with its workers; `slots` and `waiting` are as for controller.haproxy."""
 
     def __init__(
-        self, clock: Clock, site: Site, instances: Mapping[str, Instance], requests: Requests, slots: int, held: int
-    ) -> None:
+        self, clock: Clock, site: Site, instances: Mapping[str, Instance], requests: Requests, slots: int,
+        waiting: Waiting,
+    ) -> None:  # fmt: skip
         self._clock = clock
         self._site = site
         self._instances = instances
         self._requests = requests
         self._slots = slots
-        self._held = held
-        self._order = itertools.count()
+        self._waiting = waiting
         self._pids = itertools.count(1)
         self._draining: frozenset[str] = frozenset()
         self._served = servers_of(site, [], slots, self._draining)
@@ -80,37 +128,33 @@ class Balancer:
     def accept(self, worker: Worker, exchange: Exchange) -> None:
         worker.offered += 1
         worker.in_flight += 1
-        if not any(place.usable for place in worker.places.values()):
-            self._answer(worker, exchange, UNAVAILABLE, NO_SERVER)
-        elif (place := self._least_loaded(worker)) is not None:
+        place = worker.ranking.first()
+        if place is not None:
             self._pass(worker, place, exchange)
+        elif not worker.usable and not self._waiting.for_first:
+            self._answer(worker, exchange, UNAVAILABLE, NO_SERVER)
         else:
             exchange.queued = True
             worker.queue.append(exchange)
-            self._clock.after(QUEUE_S, lambda: self._expire(worker, exchange))
-
-    def _least_loaded(self, worker: Worker) -> Place | None:
-        held = self._held
-        free = [place for place in worker.places.values() if place.usable and not (held and place.in_flight >= held)]
-        return min(free, key=lambda place: (place.in_flight, place.order), default=None)
+            self._clock.after(QUEUE_S, self._expire, worker, exchange)
 
     def _pass(self, worker: Worker, place: Place, exchange: Exchange) -> None:
-        place.in_flight += 1
-        place.order = next(self._order)
+        worker.change(place, +1)
         status, done_s = self._instances[place.name].serve(exchange.kind, self.boots())
         if done_s > exchange.until_s:
             status, done_s = 0, exchange.until_s
-        self._clock.at(done_s, lambda: self._leave(worker, place, exchange, status))
+        self._clock.at(done_s, self._leave, worker, place, exchange, status)
 
     def _leave(self, worker: Worker, place: Place, exchange: Exchange, status: int) -> None:
-        place.in_flight -= 1
-        place.order = next(self._order)
+        worker.change(place, -1)
         self._answer(worker, exchange, status, place.name)
-        self._feed(worker, place)
+        if worker.queue:
+            self._feed(worker, place)
 
     def _feed(self, worker: Worker, place: Place) -> None:
         """Give the server what waits, as far as it may have more."""
-        while worker.queue and place.usable and place.in_flight < self._held:
+        held = self._waiting.held_requests
+        while worker.queue and place.usable and not (held and place.in_flight >= held):
             exchange = worker.queue.popleft()
             exchange.queued = False
             self._pass(worker, place, exchange)
@@ -137,7 +181,7 @@ class Balancer:
             in_flight_requests=worker.in_flight,
             queue_requests=len(worker.queue),
             servers={place.name: place.in_flight for place in worker.places.values()},
-            ready=frozenset(place.name for place in worker.places.values() if place.usable),
+            ready=frozenset(worker.usable),
         )
 
     def in_flight(self, name: str) -> int:
@@ -166,7 +210,7 @@ class Balancer:
     def _replace(self) -> None:
         """The old worker lives on for its requests, and for the last one of each connection that is kept alive."""
         now_s = self.worker.replaced_s = self._clock.now_s
-        self._old = [worker for worker in self._workers() if now_s - (worker.replaced_s or 0.0) < HARD_STOP_S]
+        self._old = [worker for worker in self._workers() if now_s - worker.replaced_s < HARD_STOP_S]
         self.worker = self._started()
 
     def drain(self, name: str) -> None:
@@ -194,15 +238,14 @@ class Balancer:
         place = worker.places.get(name)
         if place is None or place.usable is usable:
             return
-        place.usable = usable
-        place.order = next(self._order)
+        worker.set(place, usable)
         if usable:
             self._feed(worker, place)
 
     def _started(self) -> Worker:
-        """A worker that starts with the file as it is; its first requests go to the first servers."""
-        places = {each.name: Place(each.name, next(self._order), usable=not each.disabled) for each in self._served}
-        return Worker(next(self._pids), places)
+        """A worker that starts with the file as it is."""
+        places = [Place(each.name, usable=not each.disabled) for each in self._served]
+        return Worker(next(self._pids), places, self._waiting.held_requests)
 
     def _workers(self) -> list[Worker]:
         return [self.worker, *self._old]

@@ -4,6 +4,7 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 Job = Callable[[], None]
 Begin = Callable[[Job], None]
@@ -14,23 +15,32 @@ class Clock:
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        self._jobs: list[tuple[float, int, Job]] = []
+        self._jobs: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = itertools.count()
+        self._running = False
 
     def now(self) -> float:
         return self.now_s
 
-    def at(self, t_s: float, job: Job) -> None:
-        heapq.heappush(self._jobs, (max(t_s, self.now_s), next(self._number), job))
+    def at(self, t_s: float, job: Callable[..., None], *arguments: Any) -> None:
+        """Call `job` with these arguments at `t_s`, at once where that is past."""
+        now_s = self.now_s
+        heapq.heappush(self._jobs, (t_s if t_s > now_s else now_s, next(self._number), job, arguments))
 
-    def after(self, pause_s: float, job: Job) -> None:
-        self.at(self.now_s + pause_s, job)
+    def after(self, pause_s: float, job: Callable[..., None], *arguments: Any) -> None:
+        self.at(self.now_s + pause_s, job, *arguments)
 
-    def run_while(self, goes_on: Callable[[], bool]) -> None:
-        """Run jobs until it does not go on, or none is left."""
-        while self._jobs and goes_on():
-            self.now_s, _, job = heapq.heappop(self._jobs)
-            job()
+    def run(self) -> None:
+        """Run jobs until one of them calls `stop`, or none is left."""
+        jobs, take = self._jobs, heapq.heappop
+        self._running = True
+        while self._running and jobs:
+            self.now_s, _, job, arguments = take(jobs)
+            job(*arguments)
+
+    def stop(self) -> None:
+        """Let `run` end after the job that calls this; what has not begun stays."""
+        self._running = False
 
 
 class Pool:

@@ -1,10 +1,8 @@
 """One run in virtual time: the controller's loop on the models."""
 
 from collections.abc import Mapping, Sequence
-from random import Random
 
 from controller.config import PolicyFile
-from controller.haproxy_config import HELD_REQUESTS
 from controller.judge import Judge
 from controller.loop import Loop
 from controller.ports import Event, FirstAnswer, Journal
@@ -15,11 +13,12 @@ from experiments.simulator.balancer import Balancer, Exchange
 from experiments.simulator.client import Client, ClosedClient, OpenClient
 from experiments.simulator.clock import Clock
 from experiments.simulator.host import Host
-from experiments.simulator.instances import HEALTH, OK, Instance
+from experiments.simulator.instances import HEALTH, OK, Answering, Instance
 from experiments.simulator.parameters import Parameters
 from loadgen.ledger import Record
 from loadgen.load import ClosedLoad, Load
 
+NOTHING = (None, 0.0, 0.0)
 PROBE_S = 0.5  # the runner's pause between two health checks through HAProxy
 
 
@@ -30,17 +29,19 @@ class CpuMeter:
         self._clock = clock
         self._host = host
         self._instances = instances
-        self._last: dict[str, tuple[Instance, float, float]] = {}
+        self._last: dict[str, tuple[Instance | None, float, float]] = {}
 
     def percent(self) -> dict[str, float]:
         self._host.boots.advance()
-        now_s, before = self._clock.now_s, self._last
-        self._last = {name: (each, now_s, each.used_s) for name, each in self._instances.items()}
-        return {
-            name: 100 * (each.used_s - before[name][2]) / (now_s - before[name][1])
-            for name, each in self._instances.items()
-            if name in before and before[name][0] is each and now_s > before[name][1]
-        }
+        now_s, found = self._clock.now_s, {}
+        last: dict[str, tuple[Instance | None, float, float]] = {}
+        for name, each in self._instances.items():
+            before, since_s, used_s = self._last.get(name, NOTHING)
+            if before is each and now_s > since_s:
+                found[name] = 100 * (each.used_s - used_s) / (now_s - since_s)
+            last[name] = (each, now_s, each.used_s)
+        self._last = last
+        return found
 
 
 class Simulation:
@@ -55,16 +56,18 @@ class Simulation:
         self._started = started
         self._settings = settings
         self._parameters = parameters
+        self._settle_s = 0.0
         self._journal = journal
         site, bounds = Site(), settings.instances
         slots = site.slots_for(bounds.max + bounds.standby)
         requests = Requests(lambda name, at_s: self._tell(FirstAnswer(name, at_s)))
         instances: dict[str, Instance] = {}
+        answering = Answering(settings.service, parameters.service, seed)
         balancer = Balancer(
             self.clock, site, instances, requests, slots if settings.apply == "runtime" else 0,
-            HELD_REQUESTS if settings.service.overload == "queue" else 0,
+            settings.waiting,
         )  # fmt: skip
-        host = Host(self.clock, settings, parameters, balancer, requests, instances, Random(f"host {seed}"))
+        host = Host(self.clock, settings, parameters, balancer, requests, instances, answering, seed)
         meter = CpuMeter(self.clock, host, instances)
         sensor = HostSensor(balancer, requests, self.clock.now, meter.percent, settings.rate_window_s)
         host.tell, host.before_reload, balancer.boots = self._tell, sensor.sample, host.boots.count
@@ -72,32 +75,28 @@ class Simulation:
         self.loop = Loop(fleet, judge, sensor, host, journal, shadows)
         self._balancer = balancer
         course = parameters.run
-        self.client: Client
+        self._client: Client
         if isinstance(load, ClosedLoad):
-            self.client = ClosedClient(self.clock, balancer, load, course.load_from_s)
+            self._client = ClosedClient(self.clock, balancer, load, course.load_from_s, self._load_ended)
         else:
-            random = Random(f"load generator {seed}")
-            self.client = OpenClient(self.clock, balancer, load, course.load_from_s, course.lag, random)
+            self._client = OpenClient(
+                self.clock, balancer, load, course.load_from_s, self._load_ended, course.lag, seed
+            )
 
     def run(self, settle_s: float) -> list[Record]:
         """Run through the load and `settle_s` beyond its end; what became of each arrival, in the order of their due
         times."""
+        self._settle_s = settle_s
         policy, notes = self._settings.model_dump(mode="json"), self._settings.notes
         self._journal.write(0.0, "start", monotonic_s=0.0, time=self._started, policy=policy, notes=notes)
         self.clock.at(self._parameters.run.first_tick_s, self._tick)
         self.clock.at(self._parameters.run.first_tick_s + PROBE_S, self._probe)
-        self.clock.run_while(lambda: not self.client.is_done)
-        until_s = self.clock.now_s + self._parameters.run.load_ends_s + settle_s
-        ended = False
-
-        def end() -> None:
-            nonlocal ended
-            ended = True
-
-        self.clock.at(until_s, end)
-        self.clock.run_while(lambda: not ended)
+        self.clock.run()
         self._journal.write(self.clock.now_s, "stop", troubles=[], tick_ms_p50=None, tick_ms_p99=None)
-        return sorted(self.client.records, key=lambda record: record.due_s)
+        return sorted(self._client.records, key=lambda record: record.due_s)
+
+    def _load_ended(self) -> None:
+        self.clock.after(self._parameters.run.load_ends_s + self._settle_s, self.clock.stop)
 
     def _tick(self) -> None:
         self.loop.tick(self.clock.now_s)

@@ -4,7 +4,6 @@ time. Nothing fails here."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from random import Random
 
 from controller.actions import Action, Apply, Clone, Drain, Freeze, Return, Stop
 from controller.config import PolicyFile
@@ -12,8 +11,8 @@ from controller.ports import Applied, Booted, Drained, Event, Stopped
 from controller.requestlog import Requests
 from experiments.simulator.balancer import Balancer
 from experiments.simulator.clock import Clock, Job, Pool
-from experiments.simulator.instances import Instance
-from experiments.simulator.parameters import Parameters
+from experiments.simulator.instances import Answering, Instance
+from experiments.simulator.parameters import Parameters, draws_s
 
 DRAIN_S = 30.0  # as in controller.live
 POLL_S = 0.02
@@ -68,7 +67,7 @@ class Boots:
         self._plan += 1
         if self._active:
             first = min(self._active, key=self._left_s)
-            self._clock.after(self._left_s(first), partial(self._end, self._plan, first))
+            self._clock.after(self._left_s(first), self._end, self._plan, first)
 
     def _left_s(self, boot: Boot) -> float:
         return boot.left_s * self._stretch(boot)
@@ -87,29 +86,34 @@ class Host:
 
     def __init__(
         self, clock: Clock, settings: PolicyFile, parameters: Parameters, balancer: Balancer, requests: Requests,
-        instances: dict[str, Instance], random: Random,
+        instances: dict[str, Instance], answering: Answering, seed: int,
     ) -> None:  # fmt: skip
         self.tell: Callable[[Event], None] = lambda _: None
         self.before_reload: Job = lambda: None
         self._clock = clock
-        self._settings = settings
-        self._parameters = parameters
         self._balancer = balancer
         self._requests = requests
         self._instances = instances
-        self._random = random
-        self._boot = parameters.instances.boot(settings.boot)
+        self._answering = answering
+        boot, self._model = parameters.instances.boot(settings.boot), parameters.balancer
+        self._thaw_s, self._ask_s = parameters.instances.thaw_ms / 1000, parameters.balancer.ask_ms / 1000
+        parts = {"clone": boot.clone, "address": boot.address, "application": boot.application}
+        self._boot_s = {part: draws_s(times, seed, part) for part, times in parts.items()}
+        self._reload_s = draws_s(parameters.balancer.reload, seed, "reload")
+        self._runtime_s = draws_s(parameters.balancer.runtime, seed, "runtime")
+        self._drain_s = draws_s(parameters.balancer.drain, seed, "drain")
+        self._stop_s = draws_s(parameters.instances.stop, seed, "stop")
         self._frozen: set[str] = set()
         self._drain_orders: dict[str, object] = {}
-        self.boots = Boots(clock, parameters.instances.slowdown, self._boot.cpu)
-        self._booting, self._balancing = Pool(clock, parameters.cores), Pool(clock, 1)
+        self.boots = Boots(clock, boot.slowdown, boot.cpu)
+        self._booting, self._spares, self._balancing = Pool(clock, parameters.cores), Pool(clock, 1), Pool(clock, 1)
         self._drains, self._stops = Pool(clock, 16), Pool(clock, 4)
 
     def act(self, actions: Sequence[Action]) -> None:
         for action in actions:
             match action:
                 case Clone(name, _, spare):
-                    self._booting.submit(partial(self._clone, name, spare))
+                    (self._spares if spare else self._booting).submit(partial(self._clone, name, spare))
                 case Apply():
                     self._balancing.submit(partial(self._apply, action))
                 case Drain(name):
@@ -126,11 +130,9 @@ class Host:
 
     def _clone(self, name: str, spare: bool, free: Job) -> None:
         self._requests.await_first_answer(name)
-        instance = Instance(self._clock, self._settings.service, self._parameters.service, self._random)
-        self._instances[name] = instance
-        began_s, way = self._clock.now_s, self._boot
-        parts = (("clone", way.clone), ("address", way.address), ("application", way.application))
-        alone_s = {part: times.draw_s(self._random) for part, times in parts}
+        instance = self._instances[name] = Instance(self._clock, self._answering)
+        began_s = self._clock.now_s
+        alone_s = {part: next(draws) for part, draws in self._boot_s.items()}
         whole_s = sum(alone_s.values())
 
         def ended() -> None:
@@ -141,16 +143,16 @@ class Host:
         self.boots.add(instance, whole_s, spare, ended)
 
     def _apply(self, action: Apply, free: Job) -> None:
-        began_s, model = self._clock.now_s, self._parameters.balancer
+        began_s = self._clock.now_s
         thawed = self._frozen & {member.name for member in action.members}
         self._frozen -= thawed
         how = self._balancer.way(action.members)
-        takes_s = len(thawed) * self._parameters.instances.thaw_ms / 1000
+        takes_s = len(thawed) * self._thaw_s
         if how == "reload":
             self.before_reload()
-            takes_s += model.reload.draw_s(self._random) * (1 + model.reload_slowdown * self.boots.count())
+            takes_s += next(self._reload_s) * (1 + self._model.reload_slowdown * self.boots.count())
         else:
-            takes_s += model.runtime.draw_s(self._random) if how == "runtime" else model.ask_ms / 1000
+            takes_s += next(self._runtime_s) if how == "runtime" else self._ask_s
 
         def ended() -> None:
             self._balancer.apply(action.members)
@@ -164,7 +166,7 @@ class Host:
             effect()
             free()
 
-        self._clock.after(self._parameters.balancer.ask_ms / 1000, ended)
+        self._clock.after(self._ask_s, ended)
 
     def _drain(self, name: str, order: object, free: Job) -> None:
         if self._drain_orders.get(name) is not order:
@@ -177,7 +179,7 @@ class Host:
             until_s = self._clock.now_s + DRAIN_S
             self._drains.submit(partial(self._await_idle, name, order, until_s))
 
-        self._clock.after(self._parameters.balancer.drain.draw_s(self._random), ended)
+        self._clock.after(next(self._drain_s), ended)
 
     def _await_idle(self, name: str, order: object, until_s: float, free: Job) -> None:
         if self._drain_orders.get(name) is not order:
@@ -189,11 +191,10 @@ class Host:
             free()
             self.tell(Drained(name, f"still had requests in flight after {DRAIN_S:g} s of draining"))
         else:
-            pause_s = POLL_S + self._parameters.balancer.ask_ms / 1000
-            self._clock.after(pause_s, partial(self._await_idle, name, order, until_s, free))
+            self._clock.after(POLL_S + self._ask_s, self._await_idle, name, order, until_s, free)
 
     def _stop(self, name: str, free: Job) -> None:
-        takes_s = self._parameters.instances.stop.draw_s(self._random)
+        takes_s = next(self._stop_s)
 
         def ended() -> None:
             self._frozen.discard(name)

@@ -1,15 +1,15 @@
 """An instance as its clients meet it: the rate limiter, or the pacing, and one interpreter that computes."""
 
 from collections import deque
-from random import Random
 
 from controller.config import Service as Settings
 from experiments.simulator.clock import Clock
-from experiments.simulator.parameters import Service, Times
+from experiments.simulator.parameters import Service, draws_s
 from webapp.pacing import WINDOW_S, Pacer
 
 HEALTH = "health"  # the kind of request that is never limited
 OK, NO_CONTENT, TOO_MANY = 200, 204, 429
+KINDS = {"put": NO_CONTENT, "get": OK, "integral": OK, HEALTH: OK}  # and what each is answered
 
 
 class MovingWindow:
@@ -26,32 +26,45 @@ class MovingWindow:
         return True
 
 
+class Answering:
+    """What all instances have in common: their settings, and how long answers take."""
+
+    def __init__(self, settings: Settings, service: Service, seed: int) -> None:
+        self.limit = settings.rate_limit
+        self.queues = settings.overload == "queue"
+        self.cpu_s = service.cpu_ms / 1000
+        self.stretch = 1 / min(1.0, settings.cpu_cores) if settings.cpu_cores else 1.0  # of what it computes
+        self.slowdown = service.slowdown
+        times = {"put": service.put, "get": service.get, "integral": service.integral, HEALTH: service.get}
+        self.takes_s = {kind: draws_s(each, seed, kind).__next__ for kind, each in times.items()}
+        self.rejecting_s = draws_s(service.rejected, seed, "rejected").__next__
+
+
 class Instance:
     """One instance. Its requests share one interpreter: what they compute, they compute one after the other."""
 
-    def __init__(self, clock: Clock, settings: Settings, service: Service, random: Random) -> None:
+    def __init__(self, clock: Clock, answering: Answering) -> None:
         self.used_s = 0.0  # CPU
         self._clock = clock
-        self._service = service
-        self._random = random
+        self._answering = answering
         self._free_s = 0.0
-        limited, queues = settings.rate_limit > 0, settings.overload == "queue"
-        self._window = MovingWindow(settings.rate_limit) if limited and not queues else None
-        self._pacer = Pacer(settings.rate_limit, clock.now) if limited and queues else None
-        self._times: dict[str, Times] = {
-            "put": service.put, "get": service.get, "integral": service.integral, HEALTH: service.get,
-        }  # fmt: skip
+        limit, queues = answering.limit, answering.queues
+        self._window = MovingWindow(limit) if limit and not queues else None
+        self._pacer = Pacer(limit, clock.now) if limit and queues else None
 
     def serve(self, kind: str, boots: int) -> tuple[int, float]:
         """Take a request now, while so many instances boot beside; its status, and when it is answered."""
-        now_s = self._clock.now_s
-        free_of_limit = kind == HEALTH
-        turn_s = now_s + self._pacer.reserve() if self._pacer and not free_of_limit else now_s
-        begin_s = max(turn_s, self._free_s)
-        rejected = not free_of_limit and self._window is not None and not self._window.admits(begin_s)
-        slower = 1 + self._service.slowdown * boots
-        takes_s = slower * (self._service.rejected if rejected else self._times[kind]).draw_s(self._random)
-        computes_s = min(self._service.cpu_ms / 1000, takes_s)
-        self._free_s = begin_s + computes_s
-        self.used_s += computes_s
-        return (TOO_MANY if rejected else NO_CONTENT if kind == "put" else OK), begin_s + takes_s
+        now_s, answering, status = self._clock.now_s, self._answering, KINDS[kind]
+        limited = kind is not HEALTH
+        begin_s = now_s + self._pacer.reserve() if limited and self._pacer else now_s
+        if begin_s < self._free_s:
+            begin_s = self._free_s
+        if limited and self._window and not self._window.admits(begin_s):
+            status, takes_s = TOO_MANY, answering.rejecting_s()
+        else:
+            takes_s = answering.takes_s[kind]()
+        takes_s *= 1 + answering.slowdown * boots
+        used_s = min(answering.cpu_s, takes_s)
+        self.used_s += used_s
+        self._free_s = begin_s + answering.stretch * used_s
+        return status, self._free_s + takes_s - used_s

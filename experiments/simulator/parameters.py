@@ -2,20 +2,21 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from random import Random
 from statistics import NormalDist
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from controller.policies.base import Strict
 
 DEFAULT = Path(__file__).parent / "default.json"
-MOST_STEPS = 200
+MOST_QUANTILES = 100
 P95 = NormalDist().inv_cdf(0.95)
+BLOCK = 512  # draws at once: one by one they take ten times as long
 
 Milliseconds = Annotated[float, Field(ge=0, le=600_000)]
 Seconds = Annotated[float, Field(ge=0, le=600)]
@@ -38,11 +39,10 @@ class Lognormal(Strict):
             raise ValueError(f"p95_ms {self.p95_ms:g} is below median_ms {self.median_ms:g}")
         return self
 
-    def draw_s(self, random: Random) -> float:
-        if not self.median_ms:
-            return 0.0
-        sigma = math.log(self.p95_ms / self.median_ms) / P95
-        return self.median_ms / 1000 * math.exp(random.gauss(0.0, sigma))
+    def sample_s(self, generator: np.random.Generator, number: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """So many draws in seconds."""
+        sigma = math.log(self.p95_ms / self.median_ms) / P95 if self.median_ms else 0.0
+        return self.median_ms / 1000 * np.exp(generator.normal(0.0, sigma, number))
 
 
 def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -52,49 +52,51 @@ def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class Empirical(Strict):
-    """Durations as they were measured: quantiles at even steps from the least to the greatest."""
+    """Durations as they were measured: each quantile stands for an equal share of the samples, and is its middle, so
+    that one that was very long by chance is drawn no more often than it was seen."""
 
     quantiles_ms: Annotated[tuple[Milliseconds, ...], Field(min_length=2, max_length=1001), AfterValidator(_rising)]
 
-    def draw_s(self, random: Random) -> float:
-        place = random.random() * (len(self.quantiles_ms) - 1)
-        index = int(place)
-        low, high = self.quantiles_ms[index], self.quantiles_ms[index + 1]
-        return (low + (high - low) * (place - index)) / 1000
+    def sample_s(self, generator: np.random.Generator, number: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """So many draws in seconds."""
+        places = generator.random(number) * (len(self.quantiles_ms) - 1)
+        return np.interp(places, np.arange(len(self.quantiles_ms)), self.quantiles_ms) / 1000
 
     @classmethod
     def of(cls, samples_ms: Sequence[float]) -> "Empirical":
         """Of one or more samples."""
-        ordered = sorted(samples_ms)
-        steps = min(max(1, len(ordered) - 1), MOST_STEPS)
-        places = (number / steps * (len(ordered) - 1) for number in range(steps + 1))
-        return cls(quantiles_ms=tuple(round(_between(ordered, place), 3) for place in places))
-
-
-def _between(ordered: Sequence[float], place: float) -> float:
-    index = min(int(place), len(ordered) - 2) if len(ordered) > 1 else 0
-    high = ordered[min(index + 1, len(ordered) - 1)]
-    return ordered[index] + (high - ordered[index]) * (place - index)
+        number = min(max(2, len(samples_ms)), MOST_QUANTILES)
+        middles = (np.arange(number) + 0.5) / number
+        found = np.quantile(np.asarray(samples_ms, dtype=float), middles, method="hazen")
+        return cls(quantiles_ms=tuple(np.round(found, 3).tolist()))
 
 
 Times = Lognormal | Empirical
 
 
+def draws_s(times: Times, seed: int, name: str) -> Iterator[float]:
+    """Durations in seconds without end; each name has a sequence of its own, the same for the same seed."""
+    generator = np.random.default_rng([seed, *name.encode()])
+    while True:
+        yield from times.sample_s(generator, BLOCK).tolist()
+
+
 class Boot(Strict):
-    """The parts of a boot that has the machine for itself; the CPU that it uses, as a share of one core."""
+    """The parts of a boot that has the machine for itself; the CPU that it uses, as a share of one core. `slowdown`:
+    each further boot at the same time makes it longer by this share."""
 
     clone: Times
     address: Times
     application: Times
     cpu: Share
+    slowdown: Share
 
 
 class Instances(Strict):
-    """How instances come and go. `slowdown`: each further boot at the same time makes a boot longer by this share."""
+    """How instances come and go."""
 
     exec: Boot
     zygote: Boot
-    slowdown: Share
     thaw_ms: Milliseconds
     stop: Times
 

@@ -167,6 +167,9 @@ class FleetHistory(RuleBasedStateMachine):
             counts = self.fleet.counts()
             assert counts.wanted == self.fleet.wanted
             assert counts.in_service == len(self.fleet.within(Phase.IN_SERVICE))
+            by_phase = [instance for phase in Phase for instance in self.fleet.within(phase)]
+            assert {instance.name: instance for instance in by_phase} == self.fleet.instances
+            assert len(by_phase) == len(self.fleet.instances)
 
     def teardown(self) -> None:
         """Once everything succeeds and nothing else happens, the fleet is what is wanted, and nothing is left over."""

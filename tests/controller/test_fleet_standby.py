@@ -1,12 +1,10 @@
 """The pool of frozen instances, the return of draining ones, and who has to go."""
 
-from dataclasses import replace
-
 import pytest
 
 from controller.actions import Apply, Clone, Drain, Freeze, Return
 from controller.fleet import Fleet, Victim
-from controller.model import Phase
+from controller.model import Phase, Sample
 from tests.controller.fleets import fleet, kinds, phases, serving, settle
 
 
@@ -111,7 +109,8 @@ def test_victim_is_the_one_that_the_policy_file_names(victim: Victim, first: str
     for now_s, name in ((0, "web-1"), (1, "web-2"), (2, "web-3")):
         made.adopt(name, int(name[-1]), now_s, serving=True)
     settle(made)
-    made.loads = {"web-1": 2, "web-2": 1, "web-3": 4}
+    loads = {"web-1": 2, "web-2": 1, "web-3": 4}
+    made.seen = [Sample(name, Phase.IN_SERVICE, 0, 0, None, count) for name, count in loads.items()]
     made.wanted = 2
     assert made.plan(5)[0] == Drain(first)
     assert made.instances[first].phase is Phase.DRAINING
@@ -140,7 +139,6 @@ def test_boot_for_the_pool_that_fails_delays_the_pool_only() -> None:
 def test_nobody_waits_for_a_boot_that_is_for_the_pool() -> None:
     made = Fleet("web", 20, 1, standby=1, gather_s=0.05)
     settle(made)
-    made.instances["web-2"] = replace(made.instances["web-2"], frozen=True)
     made.standby = 2
     assert made.plan(1) == [Clone("web-3", 3, spare=True)]
     made.wanted = 2

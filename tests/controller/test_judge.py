@@ -52,6 +52,18 @@ def test_shadows_decide_beside_and_nothing_follows() -> None:
     assert with_shadow.loop.fleet.counts() == alone.loop.fleet.counts()
 
 
+def test_each_change_of_a_shadow_is_in_the_journal_with_its_reason() -> None:
+    shadow = Judge("wide", target(1), Limiter(Limits(1, 40)))
+    world = World(lambda now_s: 20.0 if now_s < 2 else 8.0, target(10), shadows=[shadow]).run(5)
+    changes = world.of("shadow")
+    assert [(each["was"], each["wanted"]) for each in changes] == [(None, 20), (20, 8)]
+    assert [each["reason"] for each in changes] == ["offered 20/s needs 20 at 1/s each",
+                                                    "offered 8/s needs 8 at 1/s each"]  # fmt: skip
+    for tick in world.of("tick"):
+        newest = [each["wanted"] for each in changes if each["t_s"] <= tick["t_s"]][-1]
+        assert tick["shadows"] == {"wide": newest}
+
+
 class Broken:
     """A policy that fails at its second look."""
 

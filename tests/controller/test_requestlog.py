@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.requestlog import Request, RequestLog, parse_request
-from controller.sensor import outcome_rates
 
 
 class Log:
@@ -81,7 +80,7 @@ def test_rejections_are_told_from_other_answers(status: int, outcome: str) -> No
 
 def test_requests_are_kept_with_their_time_and_rubbish_is_not(log: Log) -> None:
     log.read(b"200 web-1 0 3 12 -- 77", b"\xff\xfe", b"", b"429 web-2 0 1 1 -- 77")
-    assert [(request.at_s, request.status) for request in log.log.since(0)] == [(1, 200), (4, 429)]
+    assert [(request.at_s, request.status) for request in log.log.take()] == [(1, 200), (4, 429)]
 
 
 def test_finished_requests_are_counted_by_worker_for_the_newest_workers(log: Log) -> None:
@@ -91,10 +90,12 @@ def test_finished_requests_are_counted_by_worker_for_the_newest_workers(log: Log
     assert log.log.finished() == dict.fromkeys(range(100, 164), 1)
 
 
-def test_old_requests_are_forgotten(log: Log) -> None:
-    log.read(*[b"200 web-1 0 3 12 -- 77"] * 4)
-    assert [request.at_s for request in log.log.since(2)] == [3, 4]
-    assert [request.at_s for request in log.log.since(0)] == [3, 4]
+def test_requests_are_taken_once(log: Log) -> None:
+    log.read(*[b"200 web-1 0 3 12 -- 77"] * 2)
+    assert [request.at_s for request in log.log.take()] == [1, 2]
+    log.read(b"200 web-1 0 3 12 -- 77")
+    assert [request.at_s for request in log.log.take()] == [3]
+    assert log.log.take() == []
 
 
 def test_first_answer_of_an_awaited_server_is_reported_once(log: Log) -> None:
@@ -111,13 +112,6 @@ def test_rejection_or_failure_is_no_first_answer(log: Log) -> None:
 
 def test_closing_a_log_that_was_never_opened_does_nothing() -> None:
     Log().log.close()
-
-
-def test_rates_are_told_by_outcome_over_the_last_second() -> None:
-    recent = [Request(9.5, status, "web-1", 1.0) for status in (200, 200, 404, 429, 503)]
-    old = [Request(9.0, 200, "web-1", 1.0)] * 50
-    assert outcome_rates(old + recent, 10.0, 1.0) == {"served": 3, "rejected": 1, "failed": 1}
-    assert outcome_rates([], 10.0, 1.0) == {"served": 0, "rejected": 0, "failed": 0}
 
 
 def test_request_that_no_instance_answered_is_not_served() -> None:

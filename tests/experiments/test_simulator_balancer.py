@@ -1,18 +1,20 @@
 """The model of HAProxy, held against what is known of HAProxy 2.6."""
 
 import re
-from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from controller.actions import Member
 from controller.config import Service as Settings
-from controller.haproxy_config import TEMPLATE
+from controller.haproxy_config import TEMPLATE, Waiting
 from controller.live import DRAIN_S
 from controller.requestlog import Requests
 from controller.site import Site
 from experiments.simulator import balancer, client, host
-from experiments.simulator.balancer import Balancer, Exchange, Worker
+from experiments.simulator.balancer import Balancer, Exchange, Place, Worker
 from experiments.simulator.clock import Clock
-from experiments.simulator.instances import Instance
+from experiments.simulator.instances import Answering, Instance
 from tests.experiments.build import changed, default, exactly
 
 SERVICE = changed(default(), service={"get": exactly(900), "cpu_ms": 0.0}).service
@@ -31,13 +33,13 @@ def test_timeouts_are_those_of_the_configuration() -> None:
 class Played:
     """A balancer with instances that take 0.9 s for a request, and the log of what it answered."""
 
-    def __init__(self, *names: str, held: int = 0, slots: int = 0) -> None:
+    def __init__(self, *names: str, held: int = 0, slots: int = 0, for_first: bool = False) -> None:
         self.clock = Clock()
-        settings = Settings.model_validate({"rate_limit": 0})
+        answering = Answering(Settings.model_validate({"rate_limit": 0}), SERVICE, seed=1)
         every = (f"web-{number}" for number in range(1, 10))
-        instances = {name: Instance(self.clock, settings, SERVICE, Random(1)) for name in every}
+        instances = {name: Instance(self.clock, answering) for name in every}
         self.requests = Requests(lambda *_: None)
-        self.balancer = Balancer(self.clock, Site(), instances, self.requests, slots, held)
+        self.balancer = Balancer(self.clock, Site(), instances, self.requests, slots, Waiting(held, for_first))
         if names:
             self.apply(*names)
         self.ended: list[int] = []
@@ -48,19 +50,27 @@ class Played:
         self.balancer.apply(members)
         return how
 
+    def later(self, t_s: float, *names: str) -> None:
+        """Apply these at a time to come."""
+
+        def apply() -> None:
+            self.apply(*names)
+
+        self.clock.at(t_s, apply)
+
     def send(self, count: int = 1, worker: Worker | None = None, kind: str = "get") -> None:
         for _ in range(count):
             exchange = Exchange(kind, self.clock.now_s, self.clock.now_s + 10, self.ended.append)
             self.balancer.accept(worker or self.balancer.worker, exchange)
 
     def until(self, t_s: float) -> "Played":
-        self.clock.at(t_s, lambda: None)
-        self.clock.run_while(lambda: self.clock.now_s < t_s)
+        self.clock.at(t_s, self.clock.stop)
+        self.clock.run()
         return self
 
     def servers(self) -> list[str]:
         """Who answered, in the order of the answers."""
-        return [request.server for request in self.requests.since(-1.0)]
+        return [request.server for request in self.requests.take()]
 
     def flying(self) -> dict[str, int]:
         return {name: count for name, count in self.balancer.read().servers.items() if count}
@@ -210,4 +220,44 @@ def test_a_client_that_gives_up_frees_the_server() -> None:
     played.until(0.5)
     assert played.ended == [0]
     assert played.flying() == {}
-    assert played.requests.since(-1.0)[0].outcome == "failed"
+    assert played.requests.take()[0].outcome == "failed"
+
+
+MOVES = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["more", "less", "on", "off"])), max_size=60)
+
+
+@given(st.integers(0, 3), MOVES)
+def test_the_first_is_always_the_one_with_the_fewest_that_has_waited_longest(
+    held: int, moves: list[tuple[int, str]]
+) -> None:
+    """Held against a search through all of them."""
+    worker = Worker(1, [Place(f"web-{number}", usable=True) for number in range(5)], held)
+    since = {place: number for number, place in enumerate(worker.places.values())}
+    for step, (number, move) in enumerate(moves, start=10):
+        place = worker.places[f"web-{number}"]
+        if (move == "less" and not place.in_flight) or (move in ("on", "off") and place.usable is (move == "on")):
+            continue
+        if move in ("on", "off"):
+            worker.set(place, usable=move == "on")
+        else:
+            worker.change(place, +1 if move == "more" else -1)
+        since[place] = step
+        free = [each for each in since if each.usable and not (held and each.in_flight >= held)]
+        assert worker.ranking.first() is min(free, key=lambda each: (each.in_flight, since[each]), default=None)
+
+
+def test_without_any_server_requests_are_refused_or_wait_for_the_first_one() -> None:
+    """As haproxy/hold.lua has it, where that is loaded."""
+    assert statuses(refusing := Played(), 0.1) == [503]
+    waiting = Played(slots=3, for_first=True)
+    waiting.later(0.4, "web-1")
+    assert statuses(waiting, 1.5) == [200]
+    assert waiting.balancer.read().queue_requests == 0
+    assert statuses(Played(slots=3, for_first=True), balancer.QUEUE_S + 0.1) == [503]
+    assert refusing.ended == [503]
+
+
+def statuses(played: Played, t_s: float) -> list[int]:
+    """What became of one request until then."""
+    played.send()
+    return played.until(t_s).ended

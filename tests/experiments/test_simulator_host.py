@@ -1,28 +1,33 @@
 """Virtual time, pools of workers, boots that share the machine, and the actuator's order of steps."""
 
-from random import Random
 from typing import Any
 
 import pytest
 
 from controller.actions import Apply, Clone, Drain, Freeze, Member, Return, Stop
 from controller.config import Service as Settings
+from controller.haproxy_config import Waiting
 from controller.ports import Applied, Booted, Drained, Event, Stopped
 from controller.requestlog import Requests
 from controller.site import Site
 from experiments.simulator.balancer import Balancer, Exchange
 from experiments.simulator.clock import Clock, Job, Pool
 from experiments.simulator.host import Boots, Host
-from experiments.simulator.instances import Instance
+from experiments.simulator.instances import Answering, Instance
 from tests.experiments.build import changed, default, exactly, policy
 
 PARAMETERS = changed(
     default(),
     instances={
         "exec": default().instances.exec.model_copy(
-            update={"clone": exactly(20), "address": exactly(0), "application": exactly(80), "cpu": 0.5}
+            update={
+                "clone": exactly(20),
+                "address": exactly(0),
+                "application": exactly(80),
+                "cpu": 0.5,
+                "slowdown": 0.5,
+            }
         ),
-        "slowdown": 0.5,
         "stop": exactly(40),
         "thaw_ms": 6.0,
     },
@@ -40,8 +45,8 @@ PARAMETERS = changed(
 def test_jobs_run_in_the_order_of_their_times_and_of_their_giving() -> None:
     clock, seen = Clock(), list[str]()
     for t_s, name in ((2.0, "c"), (1.0, "a"), (1.0, "b")):
-        clock.at(t_s, lambda name=name: seen.append(f"{name}{clock.now_s:g}"))  # type: ignore[misc]
-    clock.run_while(lambda: True)
+        clock.at(t_s, lambda name=name: seen.append(f"{name}{clock.now_s:g}"))
+    clock.run()
     assert seen == ["a1", "b1", "c2"]
 
 
@@ -58,7 +63,7 @@ def test_a_pool_takes_jobs_in_order_as_soon_as_a_worker_is_free() -> None:
 
     for name, takes_s in (("a", 3.0), ("b", 1.0), ("c", 1.0), ("d", 1.0)):
         pool.submit(job(name, takes_s))
-    clock.run_while(lambda: True)
+    clock.run()
     assert began == [("a", 0.0), ("b", 0.0), ("c", 1.0), ("d", 2.0)]
 
 
@@ -66,11 +71,11 @@ def boots(*jobs: tuple[float, float, bool]) -> list[float]:
     """When boots that begin then, take so long alone, and are spare or not, have ended."""
     clock, ends_s = Clock(), dict[int, float]()
     made = Boots(clock, slowdown=0.5, cpu=1.0)
-    instance = Instance(clock, Settings(), PARAMETERS.service, Random(1))
+    instance = Instance(clock, Answering(Settings(), PARAMETERS.service, seed=1))
     for number, (begin_s, alone_s, spare) in enumerate(jobs):
         done = lambda number=number: ends_s.update({number: clock.now_s})  # noqa: E731
-        clock.at(begin_s, lambda work=(instance, alone_s, spare, done): made.add(*work))  # type: ignore[misc]
-    clock.run_while(lambda: True)
+        clock.at(begin_s, lambda work=(instance, alone_s, spare, done): made.add(*work))
+    clock.run()
     assert instance.used_s == pytest.approx(sum(alone_s for _, alone_s, _ in jobs))
     return [round(ends_s[number], 6) for number in range(len(jobs))]
 
@@ -96,8 +101,10 @@ class Played:
         instances: dict[str, Instance] = {}
         requests = Requests(lambda *_: None)
         self.policy = policy(**{"boot": "exec", "apply": "reload", **settings})
-        self.balancer = Balancer(self.clock, Site(), instances, requests, 9 if self.policy.apply == "runtime" else 0, 0)
-        self.host = Host(self.clock, self.policy, PARAMETERS, self.balancer, requests, instances, Random(1))
+        slots = 9 if self.policy.apply == "runtime" else 0
+        self.balancer = Balancer(self.clock, Site(), instances, requests, slots, Waiting())
+        answering = Answering(self.policy.service, PARAMETERS.service, seed=1)
+        self.host = Host(self.clock, self.policy, PARAMETERS, self.balancer, requests, instances, answering, 1)
         self.host.tell = lambda event: self.told.append((self._now_ms(), event))
         self.host.before_reload = lambda: self.reloads_ms.append(self._now_ms())
 
@@ -105,7 +112,7 @@ class Played:
         return round(1000 * self.clock.now_s, 3)
 
     def run(self) -> "Played":
-        self.clock.run_while(lambda: True)
+        self.clock.run()
         return self
 
     def busy(self, name: str) -> None:

@@ -1,6 +1,5 @@
 """The model of an instance: the same limit as the application's, the same pacing, one interpreter."""
 
-from random import Random
 from unittest.mock import patch
 
 import pytest
@@ -12,7 +11,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from controller.config import Service as Settings
 from experiments.simulator.clock import Clock
-from experiments.simulator.instances import HEALTH, Instance, MovingWindow
+from experiments.simulator.instances import HEALTH, Answering, Instance, MovingWindow
 from experiments.simulator.parameters import Parameters
 from tests.experiments.build import changed, default, exactly
 
@@ -27,7 +26,7 @@ class Served:
     def __init__(self, rate_limit: int, overload: str, parameters: Parameters = EXACT) -> None:
         self.clock = Clock()
         settings = Settings.model_validate({"rate_limit": rate_limit, "overload": overload})
-        self.instance = Instance(self.clock, settings, parameters.service, Random(1))
+        self.instance = Instance(self.clock, Answering(settings, parameters.service, seed=1))
 
     def at(self, t_s: float, kind: str = "get", boots: int = 0) -> tuple[int, float]:
         self.clock.now_s = t_s

@@ -1,8 +1,8 @@
 """The simulator's parameters: distributions, the file, errors in one line."""
 
 import json
+from itertools import islice
 from pathlib import Path
-from random import Random
 from statistics import median
 
 import pytest
@@ -15,6 +15,7 @@ from experiments.simulator.parameters import (
     Lognormal,
     ParametersError,
     Times,
+    draws_s,
     load_parameters,
 )
 from tests.experiments.build import changed, default, exactly
@@ -23,8 +24,7 @@ SAMPLES_MS = st.lists(st.floats(0, 1e5), min_size=1, max_size=300)
 
 
 def drawn_ms(times: Times, count: int = 4000) -> list[float]:
-    random = Random(1)
-    return sorted(1000 * times.draw_s(random) for _ in range(count))
+    return sorted(1000 * draw_s for draw_s in islice(draws_s(times, 1, "test"), count))
 
 
 def test_lognormal_has_its_median_and_its_p95() -> None:

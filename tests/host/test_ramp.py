@@ -102,4 +102,4 @@ def test_interrupted_run_cleans_up_and_says_so(tmp_path: Path) -> None:
 def test_unknown_scenario_is_told_with_the_known_ones() -> None:
     done = run(PYTHON, "-m", "experiments", "run", "rmap")
     assert done.returncode == 2
-    assert done.stderr == "experiments: 'rmap' is no scenario; known are ramp, step\n"
+    assert done.stderr.startswith("experiments: 'rmap' is no scenario; known are ramp, step, ")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,13 @@ def tick(t_s: float, offered: float, fleet: Fleet, wanted: int) -> dict[str, Any
     }  # fmt: skip
 
 
+def needed_steps() -> list[tuple[float, int]]:
+    """From when on how many instances the ramp needs, by the second; the last row is the end."""
+    needed = [(LOAD_STARTS_S + second, math.ceil(rate_rps(second) / RATE_LIMIT_RPS)) for second in range(181)]
+    changes = [step for step, before in zip(needed[1:], needed, strict=False) if step[1] != before[1]]
+    return [needed[0], *changes, (LOAD_STARTS_S + DURATION_S, 0)]
+
+
 def arrivals_s() -> list[float]:
     """Evenly spread arrivals: one whenever the integral of the rate passes a whole number and a half."""
     times: list[float] = []
@@ -195,6 +203,7 @@ def write_run(results: Path, run_id: str = "20261121-031500-ramp", **info: Any) 
     (folder / "summary.json").write_text(json.dumps(summary))
     events = sorted(fleet.journal, key=lambda event: float(event["t_s"]))
     (folder / "journal.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    (folder / "demand.csv").write_text("t_s,instances\n" + "".join(f"{t_s:.6f},{n}\n" for t_s, n in needed_steps()))
     with (folder / "requests.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["due_s", "sent_s", "done_s", "kind", "status", "outcome", "error"])

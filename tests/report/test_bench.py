@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def test_the_report_has_a_section_of_benchmarks_where_there_are_any(results: Pat
     assert "Benchmarks" not in text_of(build(results))
     write_bench(results, "bench-20261121-010000")
     text = text_of(build(results))
-    assert "5 Benchmarks" in text
+    assert re.search(r"\d Benchmarks bench-", text)
     assert "bench-20261121-010000, 2026-11-21 04:00, 400 s on Example CPU, 4 cores" in text
     assert "zygote, runtime 3 31.0 – – 0.10" in text
     assert "No engine here." in text

@@ -9,16 +9,6 @@ def requests(rows: list[tuple[float, float | None, str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["due_s", "done_s", "outcome"]).astype({"done_s": "float64"})
 
 
-def even(rate_rps: float, start_s: float, end_s: float) -> list[float]:
-    count = round((end_s - start_s) * rate_rps)
-    return [start_s + (number + 0.5) / rate_rps for number in range(count)]
-
-
-def needed_at(steps: pd.DataFrame, *times_s: float) -> list[float]:
-    values = series.value_at(np.array(times_s), steps["t_s"].to_numpy(), steps["needed"].to_numpy())
-    return list(values)
-
-
 def test_rate_per_bin_is_the_count_divided_by_the_width() -> None:
     rates = series.rate_per_bin(pd.Series([0.1, 0.2, 1.9, 2.5, 9.0]), np.array([0.0, 2.0, 4.0]))
     assert list(rates) == [1.5, 0.5]
@@ -33,23 +23,6 @@ def test_bins_cover_the_range_and_are_aligned_to_their_width() -> None:
     assert series.bin_edges(3.0, 9.0, 2.0).tolist() == [2.0, 4.0, 6.0, 8.0, 10.0]
     assert series.bin_width_s(200) == 1.0
     assert series.bin_width_s(3600) == 20.0
-
-
-def test_needed_is_one_instance_for_a_rate_of_exactly_the_limit() -> None:
-    steps = series.needed_staircase(pd.Series(even(10.0, 0.0, 30.0)), 10.0, 40.0)
-    assert needed_at(steps, 5.0, 15.0, 25.0) == [1.0, 1.0, 1.0]
-
-
-def test_needed_follows_the_offered_rate_up_and_is_zero_after_the_load() -> None:
-    arrivals = even(5.0, 0.0, 20.0) + even(35.0, 20.0, 40.0)
-    steps = series.needed_staircase(pd.Series(arrivals), 10.0, 60.0)
-    assert needed_at(steps, 10.0, 30.0, 50.0) == [1.0, 4.0, 0.0]
-
-
-def test_needed_does_not_flap_with_the_count_of_single_seconds() -> None:
-    arrivals = even(14.6, 0.0, 60.0)
-    steps = series.needed_staircase(pd.Series(arrivals), 10.0, 60.0)
-    assert steps["needed"].tolist() == [2.0, 0.0, 0.0]
 
 
 def test_provision_says_how_many_instances_lack_or_are_too_many() -> None:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from report import document, figures, words
+from report import signature, single, words
 
 
 @pytest.mark.parametrize(
@@ -56,26 +56,26 @@ def test_a_rule_reads_as_a_sentence() -> None:
 
 
 def test_a_short_list_of_decisions_is_listed_in_full() -> None:
-    assert document.listed_decisions(["short"] * 24) == set(range(1, 25))
-    assert document.listed_decisions([]) == set()
+    assert single.listed_decisions(["short"] * 24) == set(range(1, 25))
+    assert single.listed_decisions([]) == set()
 
 
 def test_a_long_list_of_decisions_keeps_its_beginning_and_its_end() -> None:
-    assert document.listed_decisions(["short"] * 70) == {*range(1, 17), *range(63, 71)}
+    assert single.listed_decisions(["short"] * 70) == {*range(1, 17), *range(63, 71)}
 
 
 def test_long_reasons_leave_room_for_fewer_decisions() -> None:
-    listed = document.listed_decisions(["x" * 150] * 30)
+    listed = single.listed_decisions(["x" * 150] * 30)
     assert len(listed) == 12
     assert {1, 30} <= listed
 
 
 def test_labels_that_are_close_go_to_different_rows() -> None:
-    assert figures.label_rows([0.0, 1.0, 2.0, 10.0, 20.0], apart_s=3.0) == [0, 1, 2, 0, 0]
+    assert signature.spread([0.0, 1.0, 2.0, 10.0, 20.0], apart_s=3.0) == [0, 1, 2, 0, 0]
 
 
 def test_a_run_that_lost_nothing_says_all_and_one_that_did_says_how_much() -> None:
-    assert document.served_words({"offered": 50, "served": 50}) == "All 50 offered requests were served."
+    assert single.served_words({"offered": 50, "served": 50}) == "All 50 offered requests were served."
     lost = {"offered": 50, "served": 49, "rejected": 1, "failed": 0, "not_served_share": 0.02}
     text = "Of 50 offered requests 98.0 % were served and 2.00 % were not (rejected 2.00 %, failed 0.0 %)."
-    assert document.served_words(lost) == text
+    assert single.served_words(lost) == text

@@ -103,7 +103,7 @@ def test_unknown_keys_and_a_setting_that_is_switched_off_are_named() -> None:
     document = setting() | {"enabled": False, "surprise": {"deep": [1]}}
     unused = read(document, {}).unused
     assert "enabled: is false there; the setting acts here" in unused
-    assert "surprise.deep[0]: has no meaning here" in unused
+    assert "surprise.deep[0]: no meaning here" in unused
     assert not [one for one in read(setting(), {}).unused if one.startswith("enabled")]
 
 

@@ -108,7 +108,7 @@ def test_operators_settings_are_the_same() -> None:
     document = {"apiVersion": "operator.knative.dev/v1beta1", "kind": "KnativeServing", "spec": {"config": config}}
     translation = read(document, {})
     assert translation.policy["kpa"] == {"metric": "concurrency", "stable_window_s": 40.0}
-    assert translation.unused == ("spec.config.network.ingress-class: has no meaning here",)
+    assert translation.unused == ("spec.config.network.ingress-class: no meaning here",)
 
 
 def test_annotations_alone_and_other_kinds_with_them() -> None:

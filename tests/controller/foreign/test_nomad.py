@@ -135,8 +135,8 @@ def test_policy_that_is_switched_off_and_unknown_keys_are_named() -> None:
     words = policy(check()).replace("min = 1", 'min = 1\nenabled = false\nsurprise = [{ a = 1 }, "b"]')
     assert read(parse(words), {"q": "queue_requests"}).unused == (
         "scaling.enabled: is false there; the policy acts here",
-        "scaling.surprise[0].a: has no meaning here",
-        "scaling.surprise[1]: has no meaning here",
+        "scaling.surprise[0].a: no meaning here",
+        "scaling.surprise[1]: no meaning here",
     )
 
 

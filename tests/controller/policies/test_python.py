@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from controller.model import Decision
 from controller.policies.python import Python, PythonConfig
 from tests.controller.build import observed
+from tests.controller.policies.documented import code, section
 
 MODULE = """
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,7 +61,6 @@ class Idle:
 
 number = 5
 """
-SOURCE = Path(sys.modules[Python.__module__].__file__ or "").read_text()
 Make = Callable[..., Python]
 
 
@@ -112,8 +112,8 @@ def test_options_of_a_model_are_checked_by_it(own: Make) -> None:
 
 
 def test_example_of_the_documentation_works(write: Callable[[str, str], str]) -> None:
-    lines = SOURCE.split("# steps.py")[1].split("# my.yaml")[0].splitlines()[1:]
-    write("steps", "\n".join(line[4:] for line in lines))
+    (text,) = code(section("python"), "python")
+    write("steps", text)
     policy = Python(PythonConfig.model_validate({"class": "steps.Steps", "options": {"rate": 7}}))
     assert policy.decide(observed(0, 2, offered_rps=50.0)).wanted == 8
 

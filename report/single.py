@@ -1,22 +1,14 @@
-"""From runs to the data that report.typ typesets: plain strings and lists, every number computed from its run."""
+"""A single run in plain strings and lists for the page, every number computed from the run."""
 
-import platform
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from experiments.loading import Run
-from report import words
+from report import environment, words
 
 MOST_DECISIONS, MOST_LINES, CHARACTERS_A_LINE = 24, 25, 92
-ENVIRONMENT = {
-    "machine": {"cpu": "{}", "cores": "{} cores", "memory_gib": "{} GiB"},
-    "host": {"distribution": "{}", "kernel": "Linux {}", "cgroup": "cgroup {}", "init": "init {}"},
-    "containers and balancer": {"lxc": "LXC {}", "haproxy": "HAProxy {}"},
-    "software": {"python": "Python {}", "flask": "Flask {}", "waitress": "Waitress {}", "locust": "Locust {}"},
-    "project commit": {"commit": "{:.12}"},
-}
 
 
 def listed_decisions(reasons: list[str]) -> set[int]:
@@ -31,6 +23,11 @@ def listed_decisions(reasons: list[str]) -> set[int]:
         if sum(1 + len(reasons[number - 1]) // CHARACTERS_A_LINE for number in listed) <= MOST_LINES:
             return listed
     return {1} if count else set()
+
+
+def listed(run: Run) -> frozenset[int]:
+    """The numbers of the decisions that the run's table lists and its figure names."""
+    return frozenset(listed_decisions(run.decisions["reason"].astype(str).tolist()))
 
 
 def decision_rows(decisions: pd.DataFrame) -> list[dict[str, str]]:
@@ -112,9 +109,9 @@ def setup_rows(run: Run, name_machine: bool) -> list[dict[str, Any]]:
         ("instances boot by", [words.plain(run.policy.get("boot", "–"))]),
         ("policy file", [words.plain(run.info.get("policy_file", "–"))]),
         *_time_scale(run),
-        ("project commit", [words.plain(section(run, "versions").get("commit", "–"))[:12]]),
+        ("project commit", [words.plain(environment.section(run.info, "versions").get("commit", "–"))[:12]]),
     ]
-    rows += [("machine", [machine_line(run)])] if name_machine else []
+    rows += [("machine", [environment.machine_line(run.info)])] if name_machine else []
     return [{"name": name, "lines": lines} for name, lines in rows]
 
 
@@ -151,52 +148,7 @@ def served_words(found: dict[str, Any]) -> str:
     )
 
 
-def when(run: Run) -> datetime | None:
-    """When the run started, or None if run.json does not hold an ISO time."""
-    try:
-        return datetime.fromisoformat(str(run.info.get("started")))
-    except ValueError:
-        return None
-
-
-def date_words(run: Run) -> str:
-    started = when(run)
-    return f"{started.day} {started:%B %Y}" if started else run.run_id
-
-
-def machine_line(run: Run) -> str:
-    """The machine of a run in one line."""
-    machine, versions = section(run, "machine"), section(run, "versions")
-    parts = [
-        words.plain(machine.get("cpu", "unknown processor")),
-        f"{words.plain(machine.get('cores', '?'))} cores",
-        f"{words.plain(machine.get('memory_gib', '?'))} GiB",
-        f"Linux {words.plain(machine.get('kernel', '?'))}",
-        f"LXC {words.plain(versions.get('lxc', '?'))}",
-        f"HAProxy {words.plain(versions.get('haproxy', '?'))}",
-    ]
-    return ", ".join(parts)
-
-
-def section(run: Run, name: str) -> dict[str, Any]:
-    found = run.info.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def environment_rows(runs: list[Run]) -> list[list[str]]:
-    """The environment table: name and value, or all values if runs differ; a run's set-up says which was its own."""
-    rows = []
-    for name, facts in ENVIRONMENT.items():
-        values: dict[str, None] = {}  # a set that keeps its order
-        for run in runs:
-            found = {**section(run, "machine"), **section(run, "versions")}
-            known = [form.format(words.plain(found[key])) for key, form in facts.items() if key in found]
-            values[", ".join(known) or "–"] = None
-        rows.append([name, "; ".join(values)])
-    return [*rows, ["figures made with", f"Python {platform.python_version()}, pandas {pd.__version__}"]]
-
-
-def overview_rows(runs: list[Run]) -> list[list[str]]:
+def overview_rows(runs: Sequence[Run]) -> list[list[str]]:
     """One row a run for the comparison table."""
     rows = []
     for run in runs:
@@ -218,46 +170,11 @@ def overview_rows(runs: list[Run]) -> list[list[str]]:
     return rows
 
 
-def abstract(runs: list[Run]) -> list[str]:
-    """The report's findings in numbers: a paragraph for the newest run, and one for the others if there are any."""
-    newest, others = runs[0], runs[1:]
-    shape = words.shape_words(section(newest, "shape"))
-    opening = (
-        "Tidebed clones and stops LXC containers behind HAProxy as the load asks for, on a single host. "
-        f"This report shows {words.plural(len(runs), 'run')}{simulated_words(runs)}. "
-        f"The newest is {name_of(newest)}; its load: {shape}. "
-    )
-    lines = [opening + finding(newest) + warning(newest)]
-    if others:
-        lost = [f"{name_of(run)} {words.share(run.summary.get('not_served_share'), 1.0)}" for run in others]
-        lines.append(f"Requests not served in the other runs: {', '.join(lost)}.{''.join(map(warning, others))}")
-    return lines
-
-
 def name_of(run: Run) -> str:
     return words.run_name(run.run_id, run.simulated)
 
 
-def simulated_words(runs: list[Run]) -> str:
-    """How many of the runs are simulated, to go on in a sentence; empty where none is."""
-    count = sum(run.simulated for run in runs)
-    if len(runs) == count:
-        return ", simulated" if count == 1 else ", all simulated"
-    return f", {words.number(count)} of them simulated" if count else ""
-
-
-def sentence(text: str) -> str:
-    """`text` with a capital letter at its beginning and a full stop at its end."""
-    text = text.strip()
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
-
-
-def warning(run: Run) -> str:
-    valid, _ = validity(run.summary)
-    return f" Run {name_of(run)} is not valid: see its section." if valid is False else ""
-
-
-def run_data(run: Run, runs: list[Run]) -> dict[str, Any]:
+def run_data(run: Run, runs: Sequence[Run]) -> dict[str, Any]:
     """Everything that report.typ needs for the section of `run`, one of `runs`, but the figures."""
     valid, note = validity(run.summary)
     return {
@@ -266,11 +183,32 @@ def run_data(run: Run, runs: list[Run]) -> dict[str, Any]:
         "title": str(run.info.get("title") or run.scenario),
         "hypothesis": str(run.info.get("hypothesis") or ""),
         "simulated": run.simulated,
-        "date": f"{when(run):%Y-%m-%d %H:%M}" if when(run) else "",
+        "simulated_note": f"No container ran. {model_words(run.info)}" if run.simulated else "",
+        "date": f"{environment.when(run.info):%Y-%m-%d %H:%M}" if environment.when(run.info) else "",
         "duration": words.number(run.info.get("duration_s"), 0, " s"),
-        "invalid": sentence(note or "The load generator did not keep its schedule") if valid is False else "",
+        "invalid": words.sentence(note or "The load generator did not keep its schedule") if valid is False else "",
         "finding": finding(run),
-        "setup": setup_rows(run, name_machine=len({machine_line(other) for other in runs}) > 1),
+        "setup": setup_rows(run, name_machine=len({environment.machine_line(other.info) for other in runs}) > 1),
         "key_figures": key_figures(run),
         "decisions": decision_rows(run.decisions),
+        "signature_caption": signature_caption(run),
     }
+
+
+def signature_caption(run: Run) -> str:
+    lost = (
+        "" if set(run.requests["outcome"]) > {"served"} else " Everything was served, so there is no panel of losses."
+    )
+    return (
+        f"Run {name_of(run)} over time; decisions are numbered as in their table.{lost} Where a bin holds fewer than a "
+        "hundred requests, its p99 is close to its slowest."
+    )
+
+
+def model_words(info: dict[str, Any]) -> str:
+    """Where a simulated run's figures of instances, balancer and requests come from."""
+    told = environment.section(environment.section(info, "simulation"), "parameters")
+    source = f": {words.plain(told['all'])}" if "all" in told else ""
+    machine = environment.section(info, "machine")
+    where = f"{words.plain(machine.get('cpu', '?'))}, {words.plain(machine.get('cores', '?'))} cores"
+    return f"The controller’s own loop decided in virtual time, on a model of {where}{source}."

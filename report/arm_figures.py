@@ -1,0 +1,122 @@
+"""The further figures that some experiments have, by the experiment's name: its arms compared on common axes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.loading import Run
+from report import panels, series, style
+from report.dots_figure import dots_figure
+from report.series import Floats
+from report.signature import time_range_s
+
+Arms = Mapping[str, Sequence[Run]]  # an arm's repeats, the middle one first
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A figure and what it shows. It needs all repeats, or only the middle one of each arm."""
+
+    draw: Callable[[Arms], Figure]
+    caption: str
+    all_repeats: bool = False
+
+
+def first_answer_figure(arms: Arms) -> Figure:
+    """Decision to first answer of every instance ordered under load, a row an arm, all repeats together."""
+    samples = {name: [value for run in runs for value in series.first_answers_ms(run)] for name, runs in arms.items()}
+    return dots_figure(
+        {name: values for name, values in samples.items() if values}, "time from the decision to the first answer (ms)"
+    )
+
+
+def wanted_figure(arms: Arms) -> Figure:
+    """The instances wanted in each arm, and the demand of the first one."""
+    with style.look():
+        figure, ((axes,),) = style.page_figure(52.0)
+        span_s = time_range_s(next(iter(arms.values()))[0])
+        for look, (name, (run, *_)) in zip(style.ARMS, arms.items(), strict=False):
+            axes.step(run.ticks["t_s"], run.ticks["wanted"].ffill(), where="post", label=name, **look)
+        first = next(iter(arms.values()))[0]
+        if (needed := series.needed_instances(first)) is not None:
+            axes.step(needed["t_s"], needed["needed"], where="post", label="needed", **style.LINES["needed"])
+        axes.set_xlim(*span_s)
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("instances wanted")
+        axes.set_xlabel("time since the controller's start (s)")
+        style.panel_legend(axes, axes.get_legend_handles_labels()[0])
+        style.margins(figure, left=11.6, top=4.9)
+    return figure
+
+
+def loops_figure(arms: Arms) -> Figure:
+    """What each loop offered and which latency it saw over time, and how its latencies are distributed."""
+    with style.look():
+        figure, grid = style.page_figure(62.0, columns=3, width_ratios=(1, 1, 0.9))
+        load, latency, tail = grid[0]
+        for look, (name, (run, *_)) in zip(style.ARMS, arms.items(), strict=False):
+            draw_loop(load, latency, run, name, look)
+            draw_ccdf(tail, run, look, name)
+        finish_loops(load, latency, tail)
+        style.margins(figure, left=11.6, top=4.9)
+        figure.subplots_adjust(wspace=0.3)
+    return figure
+
+
+def draw_loop(load: Axes, latency: Axes, run: Run, name: str, look: Mapping[str, Any]) -> None:
+    start_s, end_s = time_range_s(run)
+    edges_s = series.bin_edges(0.0, end_s - start_s, series.bin_width_s(end_s - start_s, most_bins=90))
+    moved = run.requests.assign(due_s=run.requests["due_s"] - start_s, done_s=run.requests["done_s"] - start_s)
+    load.plot((edges_s[:-1] + edges_s[1:]) / 2, series.rate_per_bin(moved["due_s"], edges_s), label=name, **look)
+    seen = series.latency_per_bin(moved, edges_s)
+    latency.plot(seen["t_s"], seen["p95"], **look)
+
+
+def finish_loops(load: Axes, latency: Axes, tail: Axes) -> None:
+    style.panel_title(load, "a", "Offered load (requests/s)")
+    style.panel_title(latency, "b", "p95 latency (ms)")
+    style.panel_title(tail, "c", "Share slower than")
+    load.set_ylim(bottom=0)
+    load.legend(loc="best")
+    latency.set_yscale("log")
+    panels.log_axis(latency.yaxis, *latency.get_ylim())
+    ccdf_axes(tail)
+    for axes in (load, latency):
+        axes.set_xlabel("time since the load began (s)")
+
+
+def draw_ccdf(axes: Axes, run: Run, look: Mapping[str, Any], name: str = "") -> Floats:
+    """The share of served requests that took longer, over the latency; returns the latencies in ms, sorted."""
+    latency_ms = np.sort(series.latencies_ms(run.requests))
+    share = 1.0 - np.arange(1, len(latency_ms) + 1) / len(latency_ms)
+    axes.step(latency_ms, np.maximum(share, 0.5 / max(len(latency_ms), 1)), where="post", label=name, **look)
+    return latency_ms
+
+
+def ccdf_axes(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    panels.log_axis(axes.xaxis, *axes.get_xlim())
+    axes.set_yticks([1.0, 0.1, 0.01, 0.001, 0.0001], ["100 %", "10 %", "1 %", "0.1 %", "0.01 %"])
+    axes.set_ylim(bottom=max(5e-5, axes.get_ylim()[0]), top=1.2)
+    axes.set_xlabel("latency from the due time (ms)")
+
+
+EXTRAS: dict[str, Extra] = {
+    "spawn": Extra(
+        first_answer_figure,
+        "From the decision to the first answer, by arm: every dot is an instance that was ordered under load, of all "
+        "repeats; bars are medians.",
+        all_repeats=True,
+    ),
+    "oscillation": Extra(wanted_figure, "The instances that each arm’s policy wanted, over the same load."),
+    "open-closed": Extra(
+        loops_figure,
+        "The same nominal load, open and closed: (a) what was really offered, (b) the latency that was seen, (c) the "
+        "share of served requests that took longer.",
+    ),
+}

@@ -1,0 +1,153 @@
+"""The measured capacity of so many instances: results/capacity-<time>/capacity.json as figure, fit and words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from experiments.loading import BrokenRun, read_mapping
+from report import style, words
+
+FILE, PREFIX = "capacity.json", "capacity-"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One constant load on so many instances, and whether the SLO held."""
+
+    instances: int
+    rps: float
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What `instances[i]` instances together carry within the SLO: `capacity_rps[i]` requests per second."""
+
+    name: str
+    info: dict[str, Any]
+    instances: tuple[int, ...]
+    capacity_rps: tuple[float, ...]
+    trials: tuple[Trial, ...]
+
+    @property
+    def service(self) -> dict[str, Any]:
+        found = self.info.get("service")
+        return found if isinstance(found, dict) else {}
+
+    def fit(self) -> tuple[float, float]:
+        """Slope (requests/s an instance) and intercept (requests/s) of the least-squares line; through the origin where
+        only one size was measured."""
+        if len(self.instances) == 1:
+            return self.capacity_rps[0] / self.instances[0], 0.0
+        slope, intercept = np.polyfit(self.instances, self.capacity_rps, 1)
+        return float(slope), float(intercept)
+
+    def worst_residual(self) -> float:
+        """The largest distance of a measured capacity from the line, as a share of the measured one."""
+        slope, intercept = self.fit()
+        pairs = zip(self.instances, self.capacity_rps, strict=True)
+        return max(abs(slope * count + intercept - rps) / rps for count, rps in pairs)
+
+
+def load_capacities(results: Path) -> tuple[list[Capacity], list[str]]:
+    """The newest measurement for each service setting, newest first, and a note for each file that is broken."""
+    found: dict[str, Capacity] = {}
+    notes: list[str] = []
+    for file in sorted(results.glob(f"{PREFIX}*/{FILE}"), reverse=True):
+        try:
+            capacity = load_capacity(file)
+        except BrokenRun as problem:
+            notes.append(problem.note)
+            continue
+        found.setdefault(words.plain(capacity.service), capacity)
+    return list(found.values()), notes
+
+
+def load_capacity(file: Path) -> Capacity:
+    """The measurement in `file`. Raises BrokenRun."""
+    info = read_mapping(file)
+    try:
+        levels = sorted(info["levels"], key=lambda level: int(level["instances"]))
+        trials = [Trial(int(level["instances"]), float(each["rps"]), bool(each["holds"]))
+                  for level in levels for each in level["trials"]]  # fmt: skip
+        counts = tuple(int(level["instances"]) for level in levels)
+        capacity = Capacity(
+            file.parent.name, info, counts, tuple(float(level["capacity_rps"]) for level in levels), tuple(trials)
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BrokenRun(file, f"is not what the calibration writes ({error!r})") from None
+    if not counts or min(capacity.capacity_rps) <= 0:
+        raise BrokenRun(file, "holds no capacity above zero")
+    return capacity
+
+
+def capacity_data(capacity: Capacity) -> dict[str, Any]:
+    """What the page tells about a measurement."""
+    slope, intercept = capacity.fit()
+    slo = capacity.info.get("slo")
+    return {
+        "name": capacity.name,
+        "service": words.service_words({"service": capacity.service}),
+        "slo": slo_words(slo) if isinstance(slo, dict) else "–",
+        "trials": words.plural(len(capacity.trials), "trial"),
+        "sizes": f"{capacity.instances[0]} to {words.plural(capacity.instances[-1], 'instance')}",
+        "fit": f"{slope:.2f} requests/s an instance {'+' if intercept >= 0 else '−'} {abs(intercept):.2f} requests/s",
+        "residual": words.share(capacity.worst_residual(), 1.0),
+        "one": f"{capacity.capacity_rps[0] / capacity.instances[0]:.2f} requests/s an instance",
+    }
+
+
+def slo_words(slo: dict[str, Any]) -> str:
+    """The service-level objective of a run or a measurement, e.g. `99 % of requests are served within 100 ms`."""
+    share, bound_ms = slo.get("share"), slo.get("latency_ms")
+    if not isinstance(share, int | float) or not isinstance(bound_ms, int | float):
+        return words.plain(slo)
+    return f"{100 * share:g} % of the requests are served within {bound_ms:g} ms"
+
+
+def capacity_figure(capacities: Sequence[Capacity]) -> Figure:
+    """(a) Each trial and the capacities with their line; (b) the demand that follows: instances over the load."""
+    with style.look():
+        figure, ((left, right),) = style.page_figure(62.0, columns=2)
+        for look, capacity in zip(style.ARMS, capacities, strict=False):
+            name = words.plain(capacity.service.get("overload", "capacity"))
+            draw_capacity(left, capacity, look, name)
+            draw_demand(right, capacity, look, name)
+        for axes in (left, right):
+            axes.set_xlim(left=0)
+            axes.set_ylim(bottom=0)
+        left.set_xlabel("instances")
+        left.set_ylabel("requests/s")
+        left.xaxis.set_major_locator(MaxNLocator(integer=True))
+        right.set_xlabel("offered load (requests/s)")
+        right.set_ylabel("instances")
+        style.panel_title(left, "a", "Capacity: the highest load that held")
+        style.panel_title(right, "b", "Demand: the fewest instances that hold")
+        left.legend(loc="upper left")
+        style.margins(figure, left=11.6, top=4.9, right=2)
+        figure.subplots_adjust(wspace=0.2)
+    return figure
+
+
+def draw_capacity(axes: Axes, capacity: Capacity, look: dict[str, Any], name: str) -> None:
+    for holds, mark, fill in ((True, "o", "none"), (False, "x", "none")):
+        tried = [(trial.instances, trial.rps) for trial in capacity.trials if trial.holds is holds]
+        if tried:
+            axes.plot(*zip(*tried, strict=True), mark, ms=3, mew=0.6, mec=look["color"], mfc=fill, alpha=0.6)
+    axes.plot(capacity.instances, capacity.capacity_rps, "D", ms=4, mec="black", mew=0.4, mfc=look["color"])
+    slope, intercept = capacity.fit()
+    ends = np.array([0.0 if intercept >= 0 else -intercept / slope, capacity.instances[-1] * 1.03])
+    axes.plot(ends, slope * ends + intercept, label=f"{name}: {slope:.2f} r {intercept:+.2f}", **look)
+
+
+def draw_demand(axes: Axes, capacity: Capacity, look: dict[str, Any], name: str) -> None:
+    """Between two measured sizes the demand follows the line that joins them."""
+    sizes = np.arange(capacity.instances[0], capacity.instances[-1] + 1)
+    edges_rps = np.concatenate([[0.0], np.interp(sizes, capacity.instances, capacity.capacity_rps)])
+    axes.stairs(sizes, edges_rps, baseline=None, label=name, **look)

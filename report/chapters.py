@@ -1,0 +1,142 @@
+"""The report's sections: what the page needs for each, with its figures written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.loading import Run
+from experiments.simulator.compare import MOST_INSTANCE_SECONDS, MOST_NOT_SERVED
+from report import comparison, comparison_figures, environment, experiment, shadows, simulated, single, style, words
+from report.arm_figures import EXTRAS
+from report.bench import Bench, bench_data
+from report.bench_figure import bench_figure
+from report.capacity import Capacity, capacity_data, capacity_figure
+from report.plates import Plates
+from report.signature import signature_figure
+from report.simulated import Twin
+from report.startup_figure import startup_caption, startup_figure
+from report.study import Study
+
+MOST_COLUMNS = 4  # arms side by side in a signature figure
+EXPERIMENT_MM, COLUMNS_MM = 118.0, 112.0  # heights of signature figures
+# Room for a single run's figures on their page, for the second one's caption, and for the figure of a run without
+# decisions, which shares the page with the tables.
+FIGURES_PAGE_MM, CAPTION_MM, SHARED_PAGE_MM = 228.0, 20.0, 100.0
+
+
+def experiment_section(study: Study, plates: Plates) -> dict[str, Any]:
+    """An experiment's words and tables, its signature figure and the figure that only it has."""
+    extra = EXTRAS.get(study.name)
+    shown = dict(list(study.middle.items())[:MOST_COLUMNS])
+    drawn = extra.draw(arms_of(study, extra.all_repeats)) if extra is not None and study.middle else None
+    return {
+        **experiment.experiment_data(study),
+        "signature": plates.save(f"{study.name}-signature", signature(shown)) if shown else None,
+        "signature_caption": experiment.signature_caption(study, shown),
+        "extra": plates.save(f"{study.name}-extra", drawn) if drawn is not None else None,
+        "extra_caption": extra.caption if extra is not None else "",
+    }
+
+
+def signature(shown: Mapping[str, Run]) -> Any:
+    if len(shown) == 1:
+        run = next(iter(shown.values()))
+        return signature_figure([run], listed=single.listed(run), height_mm=EXPERIMENT_MM)
+    return signature_figure(list(shown.values()), names=list(shown), height_mm=COLUMNS_MM)
+
+
+def arms_of(study: Study, all_repeats: bool) -> dict[str, list[Run]]:
+    if all_repeats:
+        return {arm.name: list(study.loaded(arm.name)) for arm in study.arms}
+    return {name: [run] for name, run in study.middle.items()}
+
+
+def comparison_section(study: Study, plates: Plates) -> dict[str, Any]:
+    """The comparison's words and tables, the plane of cost and losses, and the latencies' tails."""
+    planes = comparison.planes(study)
+    by_load = {
+        load: {policy: study.middle[arm.name] for policy, arm in arms.items() if arm.name in study.middle}
+        for load, arms in comparison.by_load(study).items()
+    }
+    best = {plane.load: plane.best for plane in planes}
+    middle = {load: runs for load, runs in by_load.items() if runs and load in best}
+    return {
+        **comparison.comparison_data(study),
+        "plane": plates.save("plane", comparison_figures.plane_figure(planes)) if planes else None,
+        "ccdf": plates.save("ccdf", comparison_figures.ccdf_figure(middle, best)) if middle else None,
+    }
+
+
+def simulator_section(twins: Sequence[Twin], plates: Plates) -> dict[str, Any]:
+    within = sum(simulated.is_within(twin) for twin in twins)
+    return {
+        "rows": simulated.twin_rows(twins),
+        "figure": plates.save("simulator", simulated.twins_figure(twins)) if twins else None,
+        "summary": f"{words.number(within)} of {words.plural(len(twins), 'run')} are within the table’s bounds; "
+        f"instance-seconds differ by at most {simulated.worst_cost(twins)}." if twins else "",
+        "most_cost": f"{100 * MOST_INSTANCE_SECONDS:g} %",
+        "most_lost": f"{100 * MOST_NOT_SERVED:g} percentage points",
+    }  # fmt: skip
+
+
+def shadows_section(runs: Sequence[Run], plates: Plates) -> list[dict[str, Any]]:
+    return [
+        {"run": single.name_of(run), "rows": shadows.shadow_rows(run),
+         "figure": plates.save(f"shadows-{number}", shadows.shadows_figure(run))}
+        for number, run in enumerate(runs, start=1)
+    ]  # fmt: skip
+
+
+def capacity_section(capacities: Sequence[Capacity], plates: Plates) -> dict[str, Any]:
+    return {
+        "measured": [capacity_data(capacity) for capacity in capacities],
+        "figure": plates.save("capacity", capacity_figure(capacities)) if capacities else None,
+    }
+
+
+def bench_section(bench: Bench | None, plates: Plates) -> dict[str, Any] | None:
+    if bench is None:
+        return None
+    figure = bench_figure(bench)
+    return {**bench_data(bench), "figure": plates.save("bench", figure) if figure is not None else None}
+
+
+def run_section(run: Run, runs: Sequence[Run], name: str, plates: Plates) -> dict[str, Any]:
+    """A single run's words and tables, and its figures."""
+    startup = startup_figure(run)
+    used_mm = startup.get_figheight() / style.MM + CAPTION_MM if startup is not None else 0.0
+    height_mm = FIGURES_PAGE_MM - used_mm if len(run.decisions) else SHARED_PAGE_MM
+    figure = signature_figure([run], listed=single.listed(run), height_mm=height_mm)
+    return {
+        **single.run_data(run, runs),
+        "signature": plates.save(f"{name}-signature", figure),
+        "startup": plates.save(f"{name}-startup", startup) if startup is not None else None,
+        "startup_caption": startup_caption(run),
+    }
+
+
+def method_facts(studies: Sequence[Study]) -> dict[str, str]:
+    """What the method and the threats to it were in these runs, in numbers."""
+    arms = [arm for study in studies for arm in study.arms if arm.repeats]
+    repeats = [repeat for arm in arms for repeat in arm.repeats]
+    real = [repeat for study in studies for arm in study.arms if arm.name not in study.simulated
+            for repeat in arm.repeats if repeat.valid]  # fmt: skip
+    lags_ms = [repeat.figures["lag_ms_p99"] for repeat in real if "lag_ms_p99" in repeat.figures]
+    off = [repeat.figures["schedule_error"] for repeat in real if "schedule_error" in repeat.figures]
+    counts = [arm.n_valid for arm in arms]
+    simulated_runs = sum(len(arm.repeats) for study in studies for arm in study.arms if arm.name in study.simulated)
+    few = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{max(counts)}"
+    return {
+        "validity": f"Here {words.number(sum(repeat.valid for repeat in repeats))} of "
+        f"{words.plural(len(repeats), 'run')} are valid.",
+        "lag": f"Here the largest p99 of its lag in a valid real run was {words.milliseconds(max(lags_ms))}, and what "
+        f"was sent in a time bin was at most {words.share(max(off), 1.0)} off the schedule." if lags_ms and off else "",
+        "repeats": f"Arms have {few} valid repeats; intervals of so few are wide, and what does not separate here may "
+        "with more.",
+        "machine": f"All of it is one machine: {words.listed(machines(studies))}.",
+        "simulated": f"{words.number(simulated_runs)} of {words.plural(len(repeats), 'run')} are simulated, on a model "
+        "that is compared with real runs above." if simulated_runs else "",
+    }  # fmt: skip
+
+
+def machines(studies: Sequence[Study]) -> list[str]:
+    return list(dict.fromkeys(environment.machine_line(info) for study in studies for info in study.infos()))

@@ -1,0 +1,162 @@
+"""An experiment's section in plain strings and lists."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.loading import Run
+from experiments.metrics.figures import CAUSE
+from experiments.verdict import Verdict
+from report import measures, single, words
+from report.study import Study
+
+FIGURES = (
+    "not_served_share", "slo_violation_s", "latency_ms_p50", "latency_ms_p95", "latency_ms_p99", "instance_seconds",
+    "cost_ratio", "in_service_max", "theta_u_percent", "theta_o_percent", "tau_u_percent", "tau_o_percent",
+    "jitter_per_min", "contradictory_actions", "time_to_adapt_s", "decision_to_first_answer_ms_p50",
+)  # fmt: skip
+ANSWERS = {"held": "It held.", "did not hold": "It did not hold.", "not told": "The runs do not tell."}
+
+
+def experiment_data(study: Study) -> dict[str, Any]:
+    """Everything that the page needs for an experiment but the figures."""
+    told = study.experiment
+    return {
+        "label": f"experiment-{study.name}",
+        "title": told.title,
+        "hypothesis": told.hypothesis,
+        "verdict": ANSWERS[outcome(study.verdicts)] if study.verdicts else "",
+        "finding": finding(study),
+        "notices": notices(study),
+        "arms": [arm_name(study, arm.name) for arm in study.arms],
+        "setup": setup_rows(study.middle),
+        "table": measures.rows(shown_figures(study), [arm.figures for arm in study.arms]),
+        "table_caption": table_caption(study),
+        "decisions": decisions(study),
+        "name": single.name_of(study.middle[study.arms[0].name]) if study.arms[0].name in study.middle else "",
+    }
+
+
+def arm_name(study: Study, arm: str) -> str:
+    """An arm as the tables call it; the one arm of an experiment without names is its mean."""
+    return (
+        f"{arm or 'mean'}{' (simulated)' if arm in study.simulated and len(study.simulated) < len(study.arms) else ''}"
+    )
+
+
+def outcome(verdicts: list[Verdict]) -> str:
+    """Of several expectations: it did not hold if one did not, and it held if all did."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    return next((each for each in ("did not hold", "not told", "held") if each in outcomes), "not told")
+
+
+def finding(study: Study) -> str:
+    """The hypothesis answered with the numbers of its expectations, and what became of the requests."""
+    told = [verdict for verdict in study.verdicts if verdict.outcome != "held"]
+    told += [verdict for verdict in study.verdicts if verdict.outcome == "held"]
+    return " ".join([*(words.sentence(words.tidy(each.sentence)) for each in told), causes(study)]).strip()
+
+
+def causes(study: Study) -> str:
+    """Why requests were not served, by arm, as means a repeat; empty where all were served."""
+    parts = []
+    for arm in study.arms:
+        found = {name.removeprefix(CAUSE): mean.mean for name, mean in arm.figures.items() if name.startswith(CAUSE)}
+        lost = {cause: count for cause, count in found.items() if count}
+        if lost:
+            listed = ", ".join(f"{cause} {words.short(count)}" for cause, count in ordered(lost).items())
+            parts.append(f"{arm.name + ': ' if arm.name else ''}{listed}")
+    return f"Requests not served by their cause, mean a run: {'; '.join(parts)}." if parts else ""
+
+
+def ordered(counts: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def notices(study: Study) -> list[dict[str, str]]:
+    """What the reader has to know before the figures: runs that are not valid, and simulated ones."""
+    found = []
+    invalid = [f"{arm.n_invalid} of {words.plural(len(arm.repeats), 'run')}{' of ' + arm.name if arm.name else ''}"
+               for arm in study.arms if arm.n_invalid]  # fmt: skip
+    if invalid:
+        told = f"The load generator did not keep its schedule in {', '.join(invalid)}; the means are without them."
+        found.append({"title": "Not all runs are valid.", "text": told})
+    if study.simulated:
+        found.append({"title": "Simulated.", "text": simulated_words(study)})
+    return found
+
+
+def simulated_words(study: Study) -> str:
+    some = len(study.simulated) < len(study.arms)
+    which = (
+        f"Of the arms, {', '.join(sorted(study.simulated))} did not run on containers" if some else "No container ran"
+    )
+    run = next((study.middle[arm] for arm in study.simulated if arm in study.middle), None)
+    return f"{which}. {single.model_words(run.info)}" if run is not None else f"{which}."
+
+
+def shown_figures(study: Study) -> list[str]:
+    """The usual figures and those that something was expected of, and each cause that cost requests."""
+    expected = [each.figure for each in study.experiment.expect]
+    lost = sorted({
+        name for arm in study.arms for name, mean in arm.figures.items() if name.startswith(CAUSE) and mean.mean
+    })  # fmt: skip
+    return list(dict.fromkeys([*expected, *FIGURES, *(lost if len(study.arms) > 1 else [])]))
+
+
+def table_caption(study: Study) -> str:
+    """How many repeats the means are over."""
+    counts = sorted({arm.n_valid for arm in study.arms})
+    repeats = (
+        words.plural(counts[0], "valid repeat") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} valid repeats"
+    )
+    if counts[-1] < 2:
+        return (
+            f"Figures of {repeats} an arm; one run has no interval."
+            if len(study.arms) > 1
+            else f"Figures of {repeats}."
+        )
+    best = "; the best in bold where intervals separate" if len(study.arms) > 1 else ""
+    return f"Means of {repeats}{' an arm' if len(study.arms) > 1 else ''} ± half the 95 % confidence interval{best}."
+
+
+def setup_rows(runs: Mapping[str, Run]) -> list[dict[str, Any]]:
+    """What all arms have in common once, and where they differ what each has."""
+    by_arm = {arm: {row["name"]: row["lines"] for row in single.setup_rows(run, False)} for arm, run in runs.items()}
+    names = dict.fromkeys(name for rows in by_arm.values() for name in rows)
+    return [{"name": name, "lines": setup_lines(name, by_arm)} for name in names]
+
+
+def setup_lines(name: str, by_arm: Mapping[str, Mapping[str, list[str]]]) -> list[str]:
+    variants: dict[tuple[str, ...], list[str]] = {}
+    for arm, rows in by_arm.items():
+        variants.setdefault(tuple(rows.get(name, ["–"])), []).append(arm)
+    if len(variants) == 1:
+        return list(next(iter(variants)))
+    return [f"{', '.join(arms)}: {'; '.join(lines)}" for lines, arms in variants.items()]
+
+
+def decisions(study: Study) -> list[dict[str, str]]:
+    """The decisions of the middle repeat, where the experiment has one arm."""
+    run = study.middle.get(study.arms[0].name) if len(study.arms) == 1 else None
+    return single.decision_rows(run.decisions) if run is not None else []
+
+
+def signature_caption(study: Study, shown: Mapping[str, Run]) -> str:
+    """Which runs the figure shows, and why it lacks a panel."""
+    lost = any(set(run.requests["outcome"]) > {"served"} for run in shown.values())
+    nothing = "" if lost else " Everything was served, so there is no panel of losses."
+    if len(shown) == 1:
+        (run,) = shown.values()
+        return f"The middle repeat, run {single.name_of(run)}; decisions are numbered as in their table.{nothing}"
+    which = f"The first {len(shown)} of {len(study.arms)} arms" if len(shown) < len(study.arms) else "The arms"
+    runs = words.listed([single.name_of(run) for run in shown.values()])
+    return f"{which} side by side, the middle repeat of each: runs {runs}.{nothing}"
+
+
+def verdict_rows(studies: Sequence[Study]) -> list[dict[str, str]]:
+    """A row an expectation of each experiment: its title (once), what was measured, the verdict."""
+    return [
+        {"label": f"experiment-{study.name}", "title": study.experiment.title if number == 0 else "",
+         "sentence": words.tidy(verdict.sentence), "verdict": verdict.outcome}
+        for study in studies for number, verdict in enumerate(study.verdicts)
+    ]  # fmt: skip

@@ -1,0 +1,88 @@
+"""Means of figures as the cells of a table, and which of them is the best by more than chance."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments.evidence import Estimate, differ
+from experiments.metrics.figures import figure_of
+from report import words
+
+LOWER_IS_BETTER = frozenset({
+    "not_served_share", "slo_violation_s", "recovery_s", "latency_ms_p50", "latency_ms_p95", "latency_ms_p99",
+    "instance_seconds", "cost_ratio", "theta_u_percent", "theta_o_percent", "tau_u_percent", "tau_o_percent",
+    "upsilon_percent", "jitter_per_min", "contradictory_actions", "time_to_adapt_s", "reload_ms_p50",
+    "decision_to_in_service_ms_p50", "decision_to_first_answer_ms_p50", "decision_to_first_answer_ms_p95",
+})  # fmt: skip
+# Names for narrow columns, where the figure's own is long.
+SHORT = {
+    "slo_violation_s": "SLO violated",
+    "instance_seconds": "cost",
+    "cost_ratio": "cost, × oracle",
+    "theta_u_percent": "lacking, θ U",
+    "theta_o_percent": "too many, θ O",
+    "tau_u_percent": "time with too few, τ U",
+    "tau_o_percent": "time with too many, τ O",
+    "decision_to_first_answer_ms_p50": "decision → first answer, p50",
+    "decision_to_in_service_ms_p50": "decision → in service, p50",
+}
+HIGHER_IS_BETTER = frozenset({"elastic_speedup"})
+
+
+def cells(figure: str, means: Sequence[Estimate | None], narrow: bool = False) -> list[dict[str, Any]]:
+    """A row or column of a table: the text of each mean, and whether it is the best."""
+    best = best_of(figure, means)
+    return [{"text": cell(figure, mean, narrow), "best": number == best} for number, mean in enumerate(means)]
+
+
+def cell(figure: str, mean: Estimate | None, narrow: bool = False) -> str:
+    """`1,678 ± 12` in the figure's unit, the half-width of the confidence interval with the mean's decimals; the mean
+    alone where there is no interval, or none that shows with these decimals. `narrow` has one digit fewer."""
+    if mean is None:
+        return "–"
+    factor = figure_of(figure).factor
+    value = mean.mean * factor
+    half = 0.0 if mean.high is None else (mean.high - mean.mean) * factor
+    digits = decimals(value, half, 2 if narrow else 3)
+    told, spread = f"{value:,.{digits}f}", f"{half:,.{digits}f}"
+    if not float(spread.replace(",", "")):
+        return told
+    return f"{told}±{spread}" if narrow else f"{told} ± {spread}"
+
+
+def decimals(value: float, half: float, significant: int) -> int:
+    """So many significant digits of the larger of both, no decimals for whole numbers and at most four."""
+    largest = max(abs(value), half)
+    if not largest or (value == int(value) and not half):
+        return 0
+    return min(max(0, significant - 1 - math.floor(math.log10(largest))), 4)
+
+
+def best_of(figure: str, means: Sequence[Estimate | None]) -> int | None:
+    """The place of the best mean, where its interval lies apart from every other; None where none does."""
+    if figure not in LOWER_IS_BETTER | HIGHER_IS_BETTER:
+        return None
+    known = {number: mean for number, mean in enumerate(means) if mean is not None}
+    if len(known) < 2:
+        return None
+    best = min(known, key=lambda number: badness(figure, known[number].mean))
+    apart = all(differ(known[best], mean) for number, mean in known.items() if number != best)
+    return best if apart else None
+
+
+def badness(figure: str, value: float) -> float:
+    """The lower the better. Jitter is best at zero."""
+    return -value if figure in HIGHER_IS_BETTER else abs(value) if figure == "jitter_per_min" else value
+
+
+def label(figure: str) -> str:
+    """What the figure is called in a table, with its unit in brackets."""
+    found = figure_of(figure)
+    name = SHORT.get(figure, words.tidy(found.label))
+    return f"{name} ({found.unit.strip()})" if found.unit else name
+
+
+def rows(figures: Sequence[str], arms: Sequence[Mapping[str, Estimate]]) -> list[dict[str, Any]]:
+    """A row a figure that some arm tells, a cell an arm."""
+    found = [(figure, [arm.get(figure) for arm in arms]) for figure in figures]
+    return [{"name": label(figure), "cells": cells(figure, means)} for figure, means in found if any(means)]

@@ -1,0 +1,139 @@
+"""Recorded runs against their simulation, as experiments/simulator/compare.py left it in a run's folder."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from experiments.loading import BrokenRun, IncompleteRun, Run, load_run
+from experiments.simulator.compare import FILE
+from report import style, words
+from report.signature import time_range_s
+from report.study import Study
+
+MOST, COLUMNS, ROW_MM = 9, 3, 36.0
+LOOKS = {"real": style.LINES["in service"], "simulated": {**style.LINES["wanted"], "color": style.VERMILLION}}
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A real run and what the simulator made of it: rows by their name, and the instances in service over time."""
+
+    name: str
+    run: Run
+    rows: dict[str, dict[str, Any]]
+    in_service: tuple[tuple[float, int], ...]
+    machine: str
+
+
+def twins_of(studies: Iterable[Study]) -> list[Twin]:
+    """Of each arm the first repeat that was compared with its simulation."""
+    found = []
+    for study in studies:
+        for arm in study.arms:
+            folders = [study.results / repeat.run_id for repeat in arm.repeats]
+            name = f"{study.name}{', ' + arm.name if arm.name else ''}"
+            found += [twin for twin in [next(compared(name, folders), None)] if twin is not None]
+    return found
+
+
+def compared(name: str, folders: Iterable[Path]) -> Iterator[Twin]:
+    for folder in folders:
+        if (folder / FILE).exists():
+            with contextlib.suppress(BrokenRun, IncompleteRun):
+                twin = load_twin(name, load_run(folder), folder)
+                if twin is not None:
+                    yield twin
+
+
+def load_twin(name: str, run: Run, folder: Path) -> Twin | None:
+    """None where the run was never compared, or its file is not what the comparison writes."""
+    try:
+        told = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        rows = {str(row["name"]): dict(row) for row in told["rows"]}
+        steps = tuple((float(t_s), int(count)) for t_s, count in told["in_service"])
+        machine = str(told.get("parameters", {}).get("all", "–"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return Twin(name, run, rows, steps, machine) if steps else None
+
+
+def twin_rows(twins: Sequence[Twin]) -> list[list[str]]:
+    """A row a run: name; instance-seconds of both, difference; not served and p95 of both; the curves' distance."""
+    return [twin_row(twin) for twin in twins]
+
+
+def is_within(twin: Twin) -> bool:
+    """Are all differences within the comparison's bounds?"""
+    return all(row.get("within") is not False for row in twin.rows.values())
+
+
+def cost_difference(twin: Twin) -> float | None:
+    """Simulated over recorded instance-seconds, less 1."""
+    real_s, simulated_s = both(twin, "instance seconds")
+    return simulated_s / real_s - 1 if real_s and simulated_s is not None else None
+
+
+def worst_cost(twins: Sequence[Twin]) -> str | None:
+    """The largest difference of the instance-seconds, in words; None where no run was compared."""
+    found = [abs(off) for twin in twins if (off := cost_difference(twin)) is not None]
+    return f"{100 * max(found):.1f} %" if found else None
+
+
+def twin_row(twin: Twin) -> list[str]:
+    real_s, simulated_s = both(twin, "instance seconds")
+    lost, p95 = both(twin, "not served share"), both(twin, "latency ms p95")
+    apart = twin.rows.get("mean difference of the instances in service", {}).get("simulated")
+    off = cost_difference(twin)
+    return [
+        twin.name, words.number(real_s), words.number(simulated_s),
+        "–" if off is None else f"{100 * off:+.1f} %",
+        *(words.share(value, 1.0) for value in lost), *(words.number(value, 1) for value in p95),
+        words.number(apart, 2),
+        "yes" if is_within(twin) else "no",
+    ]  # fmt: skip
+
+
+def both(twin: Twin, name: str) -> tuple[Any, Any]:
+    row = twin.rows.get(name, {})
+    return row.get("real"), row.get("simulated")
+
+
+def twins_figure(twins: Sequence[Twin]) -> Figure:
+    """The instances in service, recorded and simulated, a small panel a run."""
+    shown = twins[:MOST]
+    columns = min(COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    with style.look():
+        figure, grid = style.page_figure(ROW_MM * rows + 8, rows=rows, columns=columns)
+        for axes in grid.flat[len(shown) :]:
+            axes.remove()
+        for axes, twin in zip(grid.flat, shown, strict=False):
+            draw_twin(axes, twin)
+        for axes in grid[:, 0]:
+            axes.set_ylabel("instances")
+        for axes in grid[-1]:
+            axes.set_xlabel("time since the controller's start (s)")
+        figure.legend(
+            handles=[Line2D([], [], label=name, **look) for name, look in LOOKS.items()], loc="upper right", ncols=2
+        )
+        style.margins(figure, left=10, top=8.5, right=1, gap=11)
+        figure.subplots_adjust(wspace=0.14)
+    return figure
+
+
+def draw_twin(axes: Axes, twin: Twin) -> None:
+    axes.step(twin.run.ticks["t_s"], twin.run.ticks["in_service"].ffill(), where="post", **LOOKS["real"])
+    times_s, counts = zip(*twin.in_service, strict=True)
+    axes.step([*times_s, twin.run.ticks["t_s"].iloc[-1]], [*counts, counts[-1]], where="post", **LOOKS["simulated"])
+    axes.set_xlim(*time_range_s(twin.run))
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    axes.set_title(twin.name, loc="left", pad=3.0)
