@@ -20,7 +20,6 @@ from controller.config import PolicyFile
 from controller.containers import Containers, lxc_path
 from controller.explain import explain
 from controller.haproxy import HAProxy, prepare_run_dir
-from controller.haproxy_config import HELD_REQUESTS
 from controller.journal import FileJournal, NoJournal
 from controller.judge import Judge
 from controller.live import Host
@@ -61,8 +60,7 @@ class Controller:
         self._requests = RequestLog(site.run_dir / "log.sock", self._now, self._saw_first_answer)
         bounds = settings.instances
         slots = site.slots_for(bounds.max + bounds.standby)
-        runtime, queue = settings.apply == "runtime", settings.service.overload == "queue"
-        self._balancer = HAProxy(site, slots if runtime else 0, HELD_REQUESTS if queue else 0, self._sample)
+        self._balancer = HAProxy(site, slots if settings.apply == "runtime" else 0, settings.waiting, self._sample)
         self._containers = Containers(site, _environment(settings), closing, settings.boot, settings.service.cpu_cores)
         self._host = Host(self._containers, self._balancer, self._requests.await_first_answer, closing)
         self._cpu = CpuUsage()

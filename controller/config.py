@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from controller.fleet import GATHER_S, Fleet, Victim
+from controller.haproxy_config import HELD_REQUESTS, Waiting
 from controller.judge import Judge
 from controller.limits import Limiter, Limits
 from controller.policies import POLICIES, Policy
@@ -76,7 +77,8 @@ class PolicyFile(Strict):
     rate_window_s: float = Field(default=1.0, ge=0.1, le=60)
     """Rates are means over so long."""
     apply: Literal["reload", "runtime"] = "reload"
-    """How HAProxy learns of a change: a new configuration, or its admin socket."""
+    """How HAProxy learns of a change: a new configuration, or its admin socket; for production's files the default is
+    `runtime`."""
     boot: Literal["exec", "zygote"] = "exec"
     """How instances start; for production's files the default is `zygote`."""
     service: Service = Service()
@@ -136,6 +138,12 @@ class PolicyFile(Strict):
     def metric_names(self) -> tuple[str, ...]:
         """What a foreign file calls its metrics; a word of the user's says what one of them means here."""
         return self._metric_names
+
+    @property
+    def waiting(self) -> Waiting:
+        """How requests wait in HAProxy: where overload queues, or where there may be no instance at times."""
+        queues = self.service.overload == "queue"
+        return Waiting(HELD_REQUESTS if queues else 0, for_first=queues or self.instances.min == 0)
 
     def make_fleet(self, service: str, slots: int) -> Fleet:
         """A fleet of `service` with so many addresses. Where each change costs a reload, instances that are healthy

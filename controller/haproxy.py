@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from controller.actions import Member
-from controller.haproxy_config import Server, render, servers_of
+from controller.haproxy_config import Server, Waiting, render, servers_of
 from controller.ports import ControllerError
 from controller.site import Site
 from controller.statistics import Processes, Statistics, parse_processes, parse_statistics
@@ -69,10 +69,11 @@ class HAProxy:
     """
 
     def __init__(
-        self, site: Site, slots: int = 0, held_requests: int = 0, before_reload: Callable[[], None] = lambda: None
+        self, site: Site, slots: int = 0, waiting: Waiting = Waiting(),  # noqa: B008
+        before_reload: Callable[[], None] = lambda: None,
     ) -> None:
         self._site = site
-        self._held_requests = held_requests
+        self._waiting = waiting
         self._slots = slots
         self._before_reload = before_reload  # the old worker's counters are about to go: the last moment to read them
         self._config = site.run_dir / "haproxy.cfg"
@@ -114,7 +115,7 @@ class HAProxy:
             if how == "none":
                 return how
             previous = self._config.read_text() if self._config.exists() else None
-            self._write(render(self._site, wanted, self._held_requests))
+            self._write(render(self._site, wanted, self._waiting))
             try:
                 if how == "runtime":
                     self._set(wanted)
@@ -179,7 +180,7 @@ class HAProxy:
         """Keep the file true after a server was set by itself."""
         if self._served is not None:
             self._served = [replace(s, disabled=disabled) if s.name == name else s for s in self._served]
-            self._write(render(self._site, self._served, self._held_requests))
+            self._write(render(self._site, self._served, self._waiting))
 
     def in_flight(self, name: str) -> int:
         """Requests that the server has in any worker."""

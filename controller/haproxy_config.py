@@ -11,6 +11,7 @@ from controller.actions import Member
 from controller.site import Site
 
 TEMPLATE = Path(__file__).parent.parent / "haproxy" / "haproxy.cfg.j2"
+HOLD_SCRIPT = TEMPLATE.with_name("hold.lua")
 HELD_REQUESTS = 4  # of an instance that paces: enough to keep it busy, few enough that the rest can go elsewhere
 
 
@@ -36,13 +37,22 @@ def servers_of(site: Site, members: Iterable[Member], slots: int, draining: froz
     return lines + [Server(f"{site.service}-{slot}", site.address(slot), disabled=True) for slot in empty]
 
 
-def render(site: Site, servers: Iterable[Server], held_requests: int = 0) -> str:
-    """The configuration with these servers, each of which gets at most so many requests at once (0: any number); the
-    rest waits in HAProxy's queue."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How requests wait in HAProxy: each server gets at most `held_requests` at once (0: any number), the rest waits
+    for a turn; with `for_first`, they also wait while there is no server at all."""
+
+    held_requests: int = 0
+    for_first: bool = False
+
+
+def render(site: Site, servers: Iterable[Server], waiting: Waiting = Waiting()) -> str:
+    """The configuration with these servers."""
     text: str = _template().render(
         admin_socket=site.admin_dir / "haproxy.sock", log_socket=site.run_dir / "log.sock",
         entry=site.entry, stats=site.stats, service=site.service, health_path=site.health_path, port=site.port,
-        servers=list(servers), server_options=f"maxconn {held_requests}" if held_requests else "",
+        servers=list(servers), server_options=f"maxconn {waiting.held_requests}" if waiting.held_requests else "",
+        hold_script=HOLD_SCRIPT if waiting.for_first else "",
     )  # fmt: skip
     return text
 

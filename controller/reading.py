@@ -22,7 +22,7 @@ __all__ = ["ConfigError", "changed", "load", "load_all", "unique"]
 
 # Production's files say nothing of this. Instances start as fast as they can, for production's wait on machines is not
 # in these policies; ticks are short enough for intervals of seconds that a time scale makes ten times shorter.
-ASSUMED = {"boot": "zygote", "tick_s": 0.25}
+ASSUMED = {"apply": "runtime", "boot": "zygote", "tick_s": 0.25}
 TOLD = ("instances.min", "instances.max", "service.rate_limit", "apply", "boot", "tick_s")
 
 

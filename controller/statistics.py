@@ -76,13 +76,17 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
     entry = _row(rows, frontend, "FRONTEND")
     totals = _row(rows, backend, "BACKEND")
     servers = [row for row in rows if row["pxname"] == backend and row["svname"] not in ("FRONTEND", "BACKEND")]
+    ready = frozenset(row["svname"] for row in servers if not _text(row, "status").startswith("MAINT"))
+    present, waiting = _number(totals, "scur"), _number(totals, "qcur") + sum(_number(row, "qcur") for row in servers)
+    if not ready:  # those that no server has wait for the first one
+        waiting = max(waiting, present - sum(_number(row, "scur") for row in servers))
     return Statistics(
         worker_pid=int(pid[1]),
         offered_total=_number(entry, "req_tot"),
-        in_flight_requests=_number(totals, "scur"),
-        queue_requests=_number(totals, "qcur") + sum(_number(row, "qcur") for row in servers),
+        in_flight_requests=present,
+        queue_requests=waiting,
         servers={row["svname"]: _number(row, "scur") + _number(row, "qcur") for row in servers},
-        ready=frozenset(row["svname"] for row in servers if not _text(row, "status").startswith("MAINT")),
+        ready=ready,
     )
 
 

@@ -197,4 +197,6 @@ def error_line(error: ValidationError) -> str:
         given = first["input"].get("shape") if isinstance(first["input"], Mapping) else first["input"]
         message = f"{given!r} is no shape" if given else "the shape is missing"
         message += f"; legal are {', '.join(SHAPES)}"
+    elif first["type"].startswith("model_"):
+        message = "is no mapping; legal is one such as {shape: constant, rate_rps: 5}"
     return ": ".join(part for part in ("".join(parts).removeprefix("."), value, message) if part)

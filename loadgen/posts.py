@@ -35,7 +35,7 @@ HEAD_START_S = 0.1  # from the start of the user to the origin of the load
 WORKERS_HEAD_START_S = 1.0  # the orders and the users have to reach all workers before
 CHUNK = 5000  # records a message
 PATIENCE_S = 5.0  # with workers that are to end their walks early
-MARGIN_S = 15.0  # after the last request could have ended, until a worker that has told nothing is given up
+MARGIN_S = 8.0  # after the last request could have ended, until a worker that has told nothing is given up
 ORDER, STOP, RECORDS, END = "loadgen-order", "loadgen-stop", "loadgen-records", "loadgen-end"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # the same where CLOCK_MONOTONIC is
 

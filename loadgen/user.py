@@ -99,17 +99,22 @@ def _start_up(environment: Environment, form: Form) -> None:
     def given() -> tuple[Load, Sending]:
         return _given(environment, form)
 
+    options = environment.parsed_options or Namespace()
+    is_forked = isinstance(runner, WorkerRunner) and getattr(options, "processes", None)
     try:
-        if isinstance(runner, WorkerRunner):
-            LoadUser.post = Worker(environment, runner, _stop_walking)
-        else:
-            form.set_defaults(environment.parsed_options or Namespace())
+        form.set_defaults(options)
+        if is_forked or not isinstance(runner, WorkerRunner):
             given()
-            LoadUser.post = (
-                Master(environment, runner, given) if isinstance(runner, MasterRunner) else Alone(environment, given)
-            )
     except OptionError as error:
+        if is_forked:
+            raise SystemExit(2) from None  # the master says why
         exit_with(error)
+    if isinstance(runner, WorkerRunner):
+        LoadUser.post = Worker(environment, runner, _stop_walking)
+    elif isinstance(runner, MasterRunner):
+        LoadUser.post = Master(environment, runner, given)
+    else:
+        LoadUser.post = Alone(environment, given)
     _listen(events.quitting, _quit)  # so late, that it comes before Locust's own, which ends the workers
 
 

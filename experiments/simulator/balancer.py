@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.actions import Member
-from controller.haproxy_config import Server, servers_of
+from controller.haproxy_config import Server, Waiting, servers_of
 from controller.requestlog import NO_SERVER, Request, Requests
 from controller.site import Site
 from controller.statistics import Statistics
@@ -104,17 +104,18 @@ class Worker:
 
 
 class Balancer:
-    """HAProxy with its workers. `held` is the servers' `maxconn` (0: none), `slots` as for controller.haproxy."""
+    """HAProxy with its workers; `slots` and `waiting` are as for controller.haproxy."""
 
     def __init__(
-        self, clock: Clock, site: Site, instances: Mapping[str, Instance], requests: Requests, slots: int, held: int
-    ) -> None:
+        self, clock: Clock, site: Site, instances: Mapping[str, Instance], requests: Requests, slots: int,
+        waiting: Waiting,
+    ) -> None:  # fmt: skip
         self._clock = clock
         self._site = site
         self._instances = instances
         self._requests = requests
         self._slots = slots
-        self._held = held
+        self._waiting = waiting
         self._pids = itertools.count(1)
         self._draining: frozenset[str] = frozenset()
         self._served = servers_of(site, [], slots, self._draining)
@@ -130,7 +131,7 @@ class Balancer:
         place = worker.ranking.first()
         if place is not None:
             self._pass(worker, place, exchange)
-        elif not worker.usable:
+        elif not worker.usable and not self._waiting.for_first:
             self._answer(worker, exchange, UNAVAILABLE, NO_SERVER)
         else:
             exchange.queued = True
@@ -152,7 +153,8 @@ class Balancer:
 
     def _feed(self, worker: Worker, place: Place) -> None:
         """Give the server what waits, as far as it may have more."""
-        while worker.queue and place.usable and place.in_flight < self._held:
+        held = self._waiting.held_requests
+        while worker.queue and place.usable and not (held and place.in_flight >= held):
             exchange = worker.queue.popleft()
             exchange.queued = False
             self._pass(worker, place, exchange)
@@ -243,7 +245,7 @@ class Balancer:
     def _started(self) -> Worker:
         """A worker that starts with the file as it is."""
         places = [Place(each.name, usable=not each.disabled) for each in self._served]
-        return Worker(next(self._pids), places, self._held)
+        return Worker(next(self._pids), places, self._waiting.held_requests)
 
     def _workers(self) -> list[Worker]:
         return [self.worker, *self._old]

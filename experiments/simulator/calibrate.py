@@ -65,6 +65,10 @@ class Calibration:
         for key in path:
             place = place[key]
         place[last] = value
+        self.tell(name, told)
+
+    def tell(self, name: str, told: str) -> None:
+        """Where something comes from."""
         self._provenance[name] = told
 
     def result(self) -> Parameters:
@@ -82,7 +86,8 @@ def calibrate(folders: Sequence[Path], base: Parameters) -> Parameters:
 
 def fitted(runs: Sequence[Recorded], base: Parameters) -> Parameters:
     found = Calibration(base)
-    source = f"in {', '.join(run.run_id for run in runs)}"
+    source = "in the runs"
+    found.tell("runs", ", ".join(run.run_id for run in runs))
     found.put("machine", runs[0].machine, source)
     found.put("cores", int(runs[0].machine["cores"]), source)
     _boots(found, runs, source)
@@ -122,7 +127,7 @@ def _boots(found: Calibration, runs: Sequence[Recorded], source: str) -> None:
                  for all_ in [boots_of(run)] for each in all_]  # fmt: skip
         slowdown, _ = alone([(boot.took_ms, beside) for boot, beside in boots])
         if slowdown is not None:
-            found.put("instances.slowdown", round(slowdown, 3), f"{len(boots)} boots by {way} {source}")
+            found.put(f"instances.{way}.slowdown", round(slowdown, 3), f"{len(boots)} boots by {way} {source}")
         for index, part in enumerate(PARTS):
             samples_ms = [boot.parts_ms[index] / (1 + (slowdown or 0.0) * beside) for boot, beside in boots
                           if slowdown is not None or beside <= QUIET]  # fmt: skip

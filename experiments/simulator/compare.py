@@ -22,7 +22,7 @@ from loadgen.ledger import Record
 from loadgen.load import Load, OpenLoad, parse_load
 
 FILE = "simulated.json"
-MOST_INSTANCE_SECONDS = 0.10  # relative
+MOST_INSTANCE_SECONDS = 0.05  # relative
 MOST_NOT_SERVED = 0.01  # a percentage point
 
 

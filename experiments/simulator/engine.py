@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from controller.config import PolicyFile
-from controller.haproxy_config import HELD_REQUESTS
 from controller.judge import Judge
 from controller.loop import Loop
 from controller.ports import Event, FirstAnswer, Journal
@@ -66,7 +65,7 @@ class Simulation:
         answering = Answering(settings.service, parameters.service, seed)
         balancer = Balancer(
             self.clock, site, instances, requests, slots if settings.apply == "runtime" else 0,
-            HELD_REQUESTS if settings.service.overload == "queue" else 0,
+            settings.waiting,
         )  # fmt: skip
         host = Host(self.clock, settings, parameters, balancer, requests, instances, answering, seed)
         meter = CpuMeter(self.clock, host, instances)

@@ -105,7 +105,7 @@ class Host:
         self._stop_s = draws_s(parameters.instances.stop, seed, "stop")
         self._frozen: set[str] = set()
         self._drain_orders: dict[str, object] = {}
-        self.boots = Boots(clock, parameters.instances.slowdown, boot.cpu)
+        self.boots = Boots(clock, boot.slowdown, boot.cpu)
         self._booting, self._spares, self._balancing = Pool(clock, parameters.cores), Pool(clock, 1), Pool(clock, 1)
         self._drains, self._stops = Pool(clock, 16), Pool(clock, 4)
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from controller.policies.base import Strict
 
 DEFAULT = Path(__file__).parent / "default.json"
-MOST_STEPS = 200
+MOST_QUANTILES = 100
 P95 = NormalDist().inv_cdf(0.95)
 BLOCK = 512  # draws at once: one by one they take ten times as long
 
@@ -52,7 +52,8 @@ def _rising(values: tuple[float, ...]) -> tuple[float, ...]:
 
 
 class Empirical(Strict):
-    """Durations as they were measured: quantiles at even steps from the least to the greatest."""
+    """Durations as they were measured: each quantile stands for an equal share of the samples, and is its middle, so
+    that one that was very long by chance is drawn no more often than it was seen."""
 
     quantiles_ms: Annotated[tuple[Milliseconds, ...], Field(min_length=2, max_length=1001), AfterValidator(_rising)]
 
@@ -64,16 +65,10 @@ class Empirical(Strict):
     @classmethod
     def of(cls, samples_ms: Sequence[float]) -> "Empirical":
         """Of one or more samples."""
-        ordered = sorted(samples_ms)
-        steps = min(max(1, len(ordered) - 1), MOST_STEPS)
-        places = (number / steps * (len(ordered) - 1) for number in range(steps + 1))
-        return cls(quantiles_ms=tuple(round(_between(ordered, place), 3) for place in places))
-
-
-def _between(ordered: Sequence[float], place: float) -> float:
-    index = min(int(place), len(ordered) - 2) if len(ordered) > 1 else 0
-    high = ordered[min(index + 1, len(ordered) - 1)]
-    return ordered[index] + (high - ordered[index]) * (place - index)
+        number = min(max(2, len(samples_ms)), MOST_QUANTILES)
+        middles = (np.arange(number) + 0.5) / number
+        found = np.quantile(np.asarray(samples_ms, dtype=float), middles, method="hazen")
+        return cls(quantiles_ms=tuple(np.round(found, 3).tolist()))
 
 
 Times = Lognormal | Empirical
@@ -87,20 +82,21 @@ def draws_s(times: Times, seed: int, name: str) -> Iterator[float]:
 
 
 class Boot(Strict):
-    """The parts of a boot that has the machine for itself; the CPU that it uses, as a share of one core."""
+    """The parts of a boot that has the machine for itself; the CPU that it uses, as a share of one core. `slowdown`:
+    each further boot at the same time makes it longer by this share."""
 
     clone: Times
     address: Times
     application: Times
     cpu: Share
+    slowdown: Share
 
 
 class Instances(Strict):
-    """How instances come and go. `slowdown`: each further boot at the same time makes a boot longer by this share."""
+    """How instances come and go."""
 
     exec: Boot
     zygote: Boot
-    slowdown: Share
     thaw_ms: Milliseconds
     stop: Times
 

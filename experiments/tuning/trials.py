@@ -57,7 +57,7 @@ def cases_of(scenarios: Iterable[str], seed: int) -> list[Case]:
     for name in scenarios:
         scenario = load_scenario(name, {})
         if not isinstance(scenario.load, OpenLoad):
-            raise ScenarioError(f"{name}: users that wait offer less where the fleet is too small; tune on an open loop")
+            raise ScenarioError(f"{name}: users that wait offer less when the fleet is small; tune on an open loop")
         for arrivals, number in ((scenario.load.arrivals, seed), ("poisson", seed + 1)):
             load = scenario.load.model_copy(update={"arrivals": arrivals, "seed": number})
             found.append(Case(name, load, scenario.settle_s, scenario.settings))

@@ -53,7 +53,10 @@ class PiecewiseLinear(Shape):
 
     @cached_property
     def highest_rps(self) -> float:
-        return super().highest_rps if self.resolution_s else max(rate_rps for _, rate_rps in self.points)
+        if self.resolution_s:
+            return super().highest_rps
+        lines = pairwise(self.points)
+        return max(max(rate, later_rate) for (t_s, rate), (later_s, later_rate) in lines if later_s > t_s)
 
     def _slope(self, index: int) -> float:
         (start_s, start_rps), (end_s, end_rps) = self.points[index], self.points[index + 1]

@@ -11,6 +11,8 @@ MOST_TRIES = 100
 CLOSE = 1e-10  # requests
 CLOSE_RELATIVE = 1e-14  # some of the last digits of a float
 
+Known = tuple[float, float]  # a time in s and the integral there
+
 
 def quadrature(function: Callable[[float], float], low: float, high: float) -> float:
     """The integral of a smooth `function` from `low` to `high` by five points; exact up to polynomials of degree 9."""
@@ -21,14 +23,15 @@ def quadrature(function: Callable[[float], float], low: float, high: float) -> f
 
 
 def root(
-    integral: Callable[[float], float], rate: Callable[[float], float], expected: float, low_s: float, high_s: float
+    integral: Callable[[float], float], rate: Callable[[float], float], expected: float, low: Known, high: Known
 ) -> float:
-    """The time from `low_s` to `high_s` at which the never falling `integral`, whose slope is `rate`, is `expected`.
+    """When the never falling `integral`, whose slope is `rate`, is `expected`: between two times where it is known.
 
     Newton's method, kept within the bounds by bisection (Press et al., Numerical Recipes, 2007, section 9.4).
     """
     close = CLOSE + CLOSE_RELATIVE * expected
-    t_s = (low_s + high_s) / 2
+    (low_s, below), (high_s, above) = low, high
+    t_s = low_s + (high_s - low_s) * (expected - below) / (above - below)
     for _ in range(MOST_TRIES):
         error = integral(t_s) - expected
         if abs(error) <= close:

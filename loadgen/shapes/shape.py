@@ -64,8 +64,8 @@ class Shape(ABC):
         index = bisect_left(self._integrals, expected - ROUNDING) - 1
         if index < 0:
             return 0.0
-        edges_s, expected = self.edges_s, min(expected, self._integrals[index + 1])
-        return root(self.integral, self.rate, expected, edges_s[index], edges_s[index + 1])
+        low, high = ((self.edges_s[at], self._integrals[at]) for at in (index, index + 1))
+        return root(self.integral, self.rate, min(expected, high[1]), low, high)
 
     def possible(self, expected: float) -> float:
         """`expected`, but not above the total; ValueError when the integral never is that."""

@@ -16,7 +16,7 @@ MOST_LINES = 200_000
 SPACING_TOLERANCE = 0.1  # of an interval, by which a time may be off
 FIRST_S = 0.001  # when the first of the requests that were recorded one by one is due
 UNITS_S = {"minute": 60.0, "hour": 3600.0}  # what the header calls a time that is a number; else it is seconds
-LEGAL = "a time (seconds, or ISO 8601), or time,requests"
+LEGAL = "on each line a time (seconds, or ISO 8601), or time,requests"
 
 Line = tuple[int, float, float | None]  # number in the file, time in s, requests (None: a request at that time)
 
@@ -57,7 +57,7 @@ def read_lines(path: Path) -> list[Line]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TraceError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if len(lines) < 2:
-        raise TraceError(f"{path}: has fewer than two lines; legal is on each line {LEGAL}")
+        raise TraceError(f"{path}: has fewer than two lines; legal is {LEGAL}")
     for (_, earlier_s, _), (number, later_s, _) in pairwise(lines):
         if later_s < earlier_s:
             raise TraceError(f"{path}: line {number}: its time is before the one of the line above")
@@ -77,7 +77,7 @@ def _lines(path: Path, rows: Iterable[list[str]]) -> Iterator[Line]:
                 unit_s = next((unit_s for unit, unit_s in UNITS_S.items() if unit in cells[0].lower()), 1.0)
                 continue
         if len(cells) != columns or columns > 2:
-            raise TraceError(f"{path}: line {number}: has {len(cells)} columns; legal is on each line {LEGAL}")
+            raise TraceError(f"{path}: line {number}: the number of columns is {len(cells)}; legal is {LEGAL}")
         try:
             yield number, _seconds(cells[0], unit_s), _requests(cells[1]) if columns == 2 else None
         except ValueError as error:

@@ -106,10 +106,15 @@ def test_imports_form_no_circle() -> None:
     assert not left
 
 
-@pytest.mark.parametrize("package", ["webapp", "controller", "loadgen", "report"])
+@pytest.mark.parametrize("package", ["webapp", "controller", "loadgen"])
 def test_package_imports_nothing_of_ours_but_itself(package: str) -> None:
     for path in sources(package):
         assert roots(path) & OURS <= {package}, path
+
+
+def test_report_is_made_of_what_experiments_tell() -> None:
+    for path in sources("report"):
+        assert roots(path) & OURS <= {"report", "experiments"}, path
 
 
 def test_only_containers_knows_lxc() -> None:

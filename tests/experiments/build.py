@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from controller.config import PolicyFile
@@ -58,7 +59,8 @@ def simulated(
 
 @cache
 def default() -> Parameters:
-    return load_parameters()
+    """Round figures, so that what follows from them can be told."""
+    return load_parameters(Path(__file__).parent / "data" / "parameters.json")
 
 
 def changed(parameters: Parameters, **parts: dict[str, Any]) -> Parameters:

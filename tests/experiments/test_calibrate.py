@@ -21,11 +21,12 @@ BOOT = default().instances.exec.model_copy(
         "clone": Lognormal(median_ms=33, p95_ms=40),
         "address": Lognormal(median_ms=4, p95_ms=5),
         "application": Lognormal(median_ms=410, p95_ms=440),
+        "slowdown": 0.7,
     }
 )
 TRUTH = changed(
     default(),
-    instances={"exec": BOOT, "slowdown": 0.7, "stop": Lognormal(median_ms=70, p95_ms=80), "thaw_ms": 9.0},
+    instances={"exec": BOOT, "stop": Lognormal(median_ms=70, p95_ms=80), "thaw_ms": 9.0},
     balancer={
         "reload": Lognormal(median_ms=80, p95_ms=95),
         "reload_slowdown": 0.8,
@@ -81,7 +82,7 @@ def test_parts_of_a_boot_are_found_as_they_are_alone(found: Parameters) -> None:
 
 
 def test_slowdowns_by_boots_are_found_again(found: Parameters) -> None:
-    assert found.instances.slowdown == pytest.approx(0.7, abs=0.12)
+    assert found.instances.exec.slowdown == pytest.approx(0.7, abs=0.12)
     assert found.balancer.reload_slowdown == pytest.approx(0.8, abs=0.25)
     assert found.service.slowdown == pytest.approx(0.3, abs=0.12)
 
@@ -100,8 +101,10 @@ def test_what_the_runs_do_not_show_is_kept_with_its_provenance(found: Parameters
     base = default()
     assert found.instances.zygote == base.instances.zygote
     assert found.balancer.drain == base.balancer.drain
-    assert found.provenance["instances.zygote"] == base.provenance["instances.zygote"]
-    assert "boots by exec in run, run, run" in found.provenance["instances.exec.clone"]
+    assert found.provenance["all"] == base.provenance["all"]
+    assert "instances.zygote.clone" not in found.provenance
+    assert found.provenance["instances.exec.clone"].endswith(" boots by exec in the runs")
+    assert found.provenance["runs"] == "run, run, run"
 
 
 def test_a_calibrated_simulation_is_the_run_that_it_was_calibrated_from(found: Parameters) -> None:

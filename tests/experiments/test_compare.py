@@ -64,10 +64,10 @@ def test_difference_of_two_fleets_is_their_mean_over_the_time_that_both_have() -
     assert changes([*first, tick(5, 1)]) == [(0, 1), (1, 3), (5, 1)]
 
 
-def test_targets_are_ten_percent_of_the_cost_and_a_point_of_what_is_not_served() -> None:
+def test_targets_are_five_percent_of_the_cost_and_a_point_of_what_is_not_served() -> None:
     ran = simulated(policy(), STEP)
     real = figures(ran.events, ran.records, load(**STEP))
-    for cost, lost, within in ((1.09, 0.009, [True, True]), (1.11, 0.011, [False, False]), (0.89, 0.0, [False, True])):
+    for cost, lost, within in ((1.04, 0.009, [True, True]), (1.06, 0.011, [False, False]), (0.94, 0.0, [False, True])):
         share = real["not_served_share"] + lost
         other = {**real, "instance_seconds": cost * real["instance_seconds"], "not_served_share": share}
         assert [row.within for row in rows_of(real, other)][:2] == within

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from controller.actions import Member
 from controller.config import Service as Settings
-from controller.haproxy_config import TEMPLATE
+from controller.haproxy_config import TEMPLATE, Waiting
 from controller.live import DRAIN_S
 from controller.requestlog import Requests
 from controller.site import Site
@@ -33,13 +33,13 @@ def test_timeouts_are_those_of_the_configuration() -> None:
 class Played:
     """A balancer with instances that take 0.9 s for a request, and the log of what it answered."""
 
-    def __init__(self, *names: str, held: int = 0, slots: int = 0) -> None:
+    def __init__(self, *names: str, held: int = 0, slots: int = 0, for_first: bool = False) -> None:
         self.clock = Clock()
         answering = Answering(Settings.model_validate({"rate_limit": 0}), SERVICE, seed=1)
         every = (f"web-{number}" for number in range(1, 10))
         instances = {name: Instance(self.clock, answering) for name in every}
         self.requests = Requests(lambda *_: None)
-        self.balancer = Balancer(self.clock, Site(), instances, self.requests, slots, held)
+        self.balancer = Balancer(self.clock, Site(), instances, self.requests, slots, Waiting(held, for_first))
         if names:
             self.apply(*names)
         self.ended: list[int] = []
@@ -49,6 +49,14 @@ class Played:
         how = self.balancer.way(members)
         self.balancer.apply(members)
         return how
+
+    def later(self, t_s: float, *names: str) -> None:
+        """Apply these at a time to come."""
+
+        def apply() -> None:
+            self.apply(*names)
+
+        self.clock.at(t_s, apply)
 
     def send(self, count: int = 1, worker: Worker | None = None, kind: str = "get") -> None:
         for _ in range(count):
@@ -236,3 +244,20 @@ def test_the_first_is_always_the_one_with_the_fewest_that_has_waited_longest(
         since[place] = step
         free = [each for each in since if each.usable and not (held and each.in_flight >= held)]
         assert worker.ranking.first() is min(free, key=lambda each: (each.in_flight, since[each]), default=None)
+
+
+def test_without_any_server_requests_are_refused_or_wait_for_the_first_one() -> None:
+    """As haproxy/hold.lua has it, where that is loaded."""
+    assert statuses(refusing := Played(), 0.1) == [503]
+    waiting = Played(slots=3, for_first=True)
+    waiting.later(0.4, "web-1")
+    assert statuses(waiting, 1.5) == [200]
+    assert waiting.balancer.read().queue_requests == 0
+    assert statuses(Played(slots=3, for_first=True), balancer.QUEUE_S + 0.1) == [503]
+    assert refusing.ended == [503]
+
+
+def statuses(played: Played, t_s: float) -> list[int]:
+    """What became of one request until then."""
+    played.send()
+    return played.until(t_s).ended

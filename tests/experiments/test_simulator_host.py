@@ -6,6 +6,7 @@ import pytest
 
 from controller.actions import Apply, Clone, Drain, Freeze, Member, Return, Stop
 from controller.config import Service as Settings
+from controller.haproxy_config import Waiting
 from controller.ports import Applied, Booted, Drained, Event, Stopped
 from controller.requestlog import Requests
 from controller.site import Site
@@ -19,9 +20,14 @@ PARAMETERS = changed(
     default(),
     instances={
         "exec": default().instances.exec.model_copy(
-            update={"clone": exactly(20), "address": exactly(0), "application": exactly(80), "cpu": 0.5}
+            update={
+                "clone": exactly(20),
+                "address": exactly(0),
+                "application": exactly(80),
+                "cpu": 0.5,
+                "slowdown": 0.5,
+            }
         ),
-        "slowdown": 0.5,
         "stop": exactly(40),
         "thaw_ms": 6.0,
     },
@@ -95,7 +101,8 @@ class Played:
         instances: dict[str, Instance] = {}
         requests = Requests(lambda *_: None)
         self.policy = policy(**{"boot": "exec", "apply": "reload", **settings})
-        self.balancer = Balancer(self.clock, Site(), instances, requests, 9 if self.policy.apply == "runtime" else 0, 0)
+        slots = 9 if self.policy.apply == "runtime" else 0
+        self.balancer = Balancer(self.clock, Site(), instances, requests, slots, Waiting())
         answering = Answering(self.policy.service, PARAMETERS.service, seed=1)
         self.host = Host(self.clock, self.policy, PARAMETERS, self.balancer, requests, instances, answering, 1)
         self.host.tell = lambda event: self.told.append((self._now_ms(), event))

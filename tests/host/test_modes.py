@@ -127,3 +127,23 @@ def test_instance_gets_no_more_cpu_than_it_may_have(tmp_path: Path, boot: str) -
             requests.get(f"{URL}/integral/0/1?n_max=1000000", timeout=10)
         use = [tick["cpu_percent"] for tick in testbed.events("tick") if tick["cpu_percent"] is not None]
         assert 10 < sum(use[-8:]) / 8 < 30
+
+
+def test_request_waits_for_the_first_instance_and_not_for_ever_where_none_comes(tmp_path: Path) -> None:
+    to_zero = {"kpa": {"metric": "rps", "initial_scale": 0}}
+    document = policy(0, 2, 10, boot="zygote", apply="runtime") | {"policy": to_zero}
+    testbed = Testbed(tmp_path, document).start()
+    try:
+        until(lambda: len(testbed.events("tick")) > 2, what="the controller's first ticks")
+        assert testbed.in_service() == 0
+        assert requests.get(f"{URL}/integral/0/1?n_max=10", timeout=10).status_code == 200
+        testbed.stop()
+        testbed.document = policy(0, 2, apply="runtime") | {"policy": {"static": {"wanted": 0}}}
+        testbed.start()
+        started = time.monotonic()
+        until(lambda: testbed.log.read_text().count("hold 0") > 1, what="the controller's first ticks")
+        assert requests.get(f"{URL}/integral/0/1?n_max=10", timeout=10).status_code == 503
+        assert time.monotonic() - started > 4
+        assert any(tick["queue_requests"] == 1 for tick in testbed.events("tick"))
+    finally:
+        testbed.stop()

@@ -59,3 +59,7 @@ def test_the_application_accepts_the_integrals() -> None:
         lower, upper = path.removeprefix("/integral/").split("/")
         assert parse_bound("lower", lower) < parse_bound("upper", upper)
         assert parse_n_max(n_max) == 1000
+
+
+def test_an_integral_has_the_steps_that_are_asked_for() -> None:
+    assert draw(RequestMix(1, 1, 100_000), 1)[0].path.endswith("?n_max=100000")

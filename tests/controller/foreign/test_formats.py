@@ -47,8 +47,8 @@ def test_bounds_and_settings_of_the_file_are_taken_over() -> None:
 
 def test_what_no_file_of_production_says_has_values_for_such_files_and_is_told() -> None:
     settings = load(EXAMPLES / "hpa_php_apache.yaml")
-    assert (settings.boot, settings.tick_s) == ("zygote", 0.25)
-    own = "service.rate_limit 10, apply reload, boot zygote, tick_s 0.25"
+    assert (settings.apply, settings.boot, settings.tick_s) == ("runtime", "zygote", 0.25)
+    own = "service.rate_limit 10, apply runtime, boot zygote, tick_s 0.25"
     assert settings.notes[-1] == f"not said, so the testbed's own: {own}"
     assert load(EXAMPLES / "aws_target_cpu.json").notes[-1].endswith(f": instances.min 1, instances.max 20, {own}")
 
