@@ -99,10 +99,17 @@ def capacity_data(capacity: Capacity) -> dict[str, Any]:
         "slo": slo_words(slo) if isinstance(slo, dict) else "–",
         "trials": words.plural(len(capacity.trials), "trial"),
         "sizes": f"{capacity.instances[0]} to {words.plural(capacity.instances[-1], 'instance')}",
-        "fit": f"{slope:.2f} requests/s an instance {'+' if intercept >= 0 else '−'} {abs(intercept):.2f} requests/s",
+        "fit": f"{slope:.2f} requests/s an instance{offset_words(intercept)}",
         "residual": words.share(capacity.worst_residual(), 1.0),
         "one": f"{capacity.capacity_rps[0] / capacity.instances[0]:.2f} requests/s an instance",
     }
+
+
+def offset_words(intercept_rps: float) -> str:
+    """What the line has at zero instances, to be added in a sentence; empty where that is next to nothing."""
+    if abs(intercept_rps) < 0.005:
+        return ""
+    return f" {'+' if intercept_rps > 0 else '−'} {abs(intercept_rps):.2f} requests/s"
 
 
 def short_name(service: dict[str, Any]) -> str:
@@ -152,7 +159,12 @@ def draw_capacity(axes: Axes, capacity: Capacity, look: dict[str, Any], name: st
     axes.plot(capacity.instances, capacity.capacity_rps, "D", ms=4, mec="black", mew=0.4, mfc=look["color"])
     slope, intercept = capacity.fit()
     ends = np.array([0.0 if intercept >= 0 else -intercept / slope, capacity.instances[-1] * 1.03])
-    axes.plot(ends, slope * ends + intercept, label=f"{name}: {slope:.2f} r {intercept:+.2f}", **look)
+    axes.plot(
+        ends,
+        slope * ends + intercept,
+        label=f"{name}: {slope:.2f} r{offset_words(intercept).removesuffix(' requests/s')}",
+        **look,
+    )
 
 
 def draw_demand(axes: Axes, capacity: Capacity, look: dict[str, Any]) -> None:

@@ -74,7 +74,7 @@ def simulator_section(twins: Sequence[Twin], plates: Plates) -> dict[str, Any]:
         "figure": plates.save("simulator", simulated.twins_figure(twins)) if twins else None,
         "summary": f"{compared} the table’s bounds; instance-seconds differ by at most {simulated.worst_cost(twins)}.",
         "most_cost": f"{100 * MOST_INSTANCE_SECONDS:g} %",
-        "most_lost": f"{100 * MOST_NOT_SERVED:g} percentage points",
+        "most_lost": words.plural(100 * MOST_NOT_SERVED, "percentage point"),
     }
 
 

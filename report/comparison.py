@@ -26,7 +26,6 @@ DETAILS = {
     "adapt (s)": "time_to_adapt_s",
     "ε": "elastic_speedup",
 }
-BEST = f"Bold is the best of the policies that lose at most {ACCEPTABLE_PERCENT:.3g} %, where its interval lies apart."
 MOST_FIXED = 20  # instances of the largest fixed fleet that the figure has
 
 ByPolicy = dict[str, Arm]
@@ -55,7 +54,7 @@ def comparison_data(study: Study) -> dict[str, Any]:
         "headline": headline(loads, policies, study),
         "headline_caption": (
             "Policies by load: requests not served, p99 latency of those served, and cost over that of the oracle, the "
-            f"cheapest fleet that would have served all. {experiment.repeats_words(study)} {BEST}"
+            f"cheapest fleet that would have served all. {experiment.repeats_words(study)}{best_words(study)}"
         ),
         "tables": [details(load, arms, study) for load, arms in loads.items()],
     }
@@ -81,13 +80,21 @@ def details(load: str, arms: ByPolicy, study: Study) -> dict[str, Any]:
         for name, figure in DETAILS.items() if any(mean(arm, figure) for arm in arms.values())
     }  # fmt: skip
     return {
-        "caption": f"All metrics under the load {load}; what they mean is told under the definitions. {BEST}",
+        "caption": f"All metrics under {load}; what they mean is told under the definitions.{best_words(study)}",
         "columns": list(columns),
         "rows": [
             {"name": policy_name(policy, {load: arms}, study), "cells": [column[row] for column in columns.values()]}
             for row, policy in enumerate(arms)
         ],
     }
+
+
+def best_words(study: Study) -> str:
+    """What is bold, to go on after a sentence; empty where no arm has an interval."""
+    if max(arm.n_valid for arm in study.arms) < 2:
+        return ""
+    good = f"of the policies that lose at most {ACCEPTABLE_PERCENT:.3g} %"
+    return f" Bold is the best {good}, where its interval lies apart."
 
 
 def serves(arm: Arm | None) -> bool:

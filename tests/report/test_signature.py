@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.figure
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.text import Annotation
 
@@ -60,6 +60,7 @@ points = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(points)
 def test_names_beside_points_hide_neither_points_nor_each_other(found: list[tuple[float, float]]) -> None:
     axes = matplotlib.figure.Figure(figsize=(7, 4)).subplots()
