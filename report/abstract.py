@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from experiments.evidence import Arm
 from experiments.loading import Run
-from experiments.metrics.figures import said
+from experiments.metrics.figures import figure_of, said
 from report import comparison, environment, experiment, single, words
 from report.labels import Point
 from report.simulated import Twin, worst_cost
@@ -14,8 +13,7 @@ ABOUT = (
     "Tidebed is an autoscaling testbed on one machine: a controller clones and stops LXC containers behind HAProxy as "
     "a policy asks for, and every request of an open-loop load is accounted for. "
 )
-SPAWN, FIRST_ANSWER = "spawn", "decision_to_first_answer_ms_p50"
-LOOPS, TAIL = "open-closed", "latency_ms_p99"
+SPAWN, LOOPS = "spawn", "open-closed"
 DEFAULT = "rules"  # the policy of rules.yaml
 
 
@@ -59,43 +57,46 @@ def answered(studies: Sequence[Study]) -> str:
     return " ".join(lines)
 
 
+def asked(study: Study, default: str) -> str:
+    """The figure that an experiment's first expectation is about."""
+    return study.experiment.expect[0].figure if study.experiment.expect else default
+
+
 def boots(study: Study) -> str:
-    told = [f"{arm.name} {said(FIRST_ANSWER, arm.figures[FIRST_ANSWER].mean)}"
-            for arm in study.arms if FIRST_ANSWER in arm.figures]  # fmt: skip
-    return (
-        f"From a decision to a new instance’s first answer it took, in the median: {', '.join(told)}." if told else ""
-    )
+    """How long each way to start an instance took."""
+    figure = asked(study, "decision_to_in_service_ms_p50")
+    told = [f"{arm.name} {said(figure, arm.figures[figure].mean)}" for arm in study.arms if figure in arm.figures]
+    return f"{words.sentence(figure_of(figure).label)[:-1]}, by the way to start: {', '.join(told)}." if told else ""
 
 
 def policies(study: Study) -> str:
     """The cheapest policy that lost least under each load, and the default one."""
-    parts = []
-    for load, arms in comparison.by_load(study).items():
-        points = comparison.mean_points(arms)
-        if points:
-            best = min(points, key=lambda policy: (points[policy][1], points[policy][0]))
-            shown = [best, *([DEFAULT] if DEFAULT in points and best != DEFAULT else [])]
-            told = [f"{name} lost {lost(points[name])}" for name in shown]
-            parts.append(f"under {load} {', '.join(told)}")
-    if not parts:
+    loads = comparison.by_load(study)
+    points = {load: found for load, arms in loads.items() if (found := comparison.mean_points(arms))}
+    if not points:
         return ""
-    count = len({policy for arms in comparison.by_load(study).values() for policy in arms})
-    return f"Of {words.plural(count, 'policy', 'policies')}, {'; '.join(parts)}."
+    best = {load: min(found, key=lambda policy: found[policy][::-1]) for load, found in points.items()}
+    told = [f"{policy} under {load} ({place(points[load][policy])})" for load, policy in best.items()]
+    count = len({policy for arms in loads.values() for policy in arms})
+    lines = [
+        f"Of {words.plural(count, 'policy', 'policies')} the one that lost least, with its cost as a multiple of the "
+        f"oracle’s, the cheapest fleet that would have served all, was {words.listed(told)}."
+    ]
+    usual = [f"under {load} {place(found[DEFAULT])}" for load, found in points.items() if DEFAULT in found]
+    return " ".join([*lines, f"The default, {DEFAULT}: {', '.join(usual)}." if usual else ""]).strip()
 
 
-def lost(point: Point) -> str:
-    """Where a policy lies in the plane of cost and losses, to go on after `lost`."""
-    return f"{comparison.lost_words(point[1])} of the requests at {point[0]:.2f} times the oracle’s cost"
+def place(point: Point) -> str:
+    """Where a policy lies in the plane of cost and losses."""
+    return f"{comparison.lost_words(point[1])} lost at {point[0]:.2f}"
 
 
 def loops(study: Study) -> str:
-    found: list[Arm] = [arm for arm in study.arms if TAIL in arm.figures]
-    told = [f"{arm.name} {said(TAIL, arm.figures[TAIL].mean)}" for arm in found]
-    return (
-        f"At the same nominal load the p99 latency was, by the loop of the generator: {', '.join(told)}."
-        if told
-        else ""
-    )
+    """What each loop of the load generator saw of the same demand."""
+    figure = asked(study, "latency_ms_p95")
+    told = [f"{said(figure, arm.figures[figure].mean)} in the {arm.name} loop"
+            for arm in study.arms if figure in arm.figures]  # fmt: skip
+    return f"Of the same demand the generator saw a {figure_of(figure).label} of {words.listed(told)}." if told else ""
 
 
 def models(twins: Sequence[Twin]) -> str:

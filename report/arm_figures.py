@@ -24,17 +24,20 @@ Arms = Mapping[str, Sequence[Run]]  # an arm's repeats, the middle one first
 class Extra:
     """A figure and what it shows. It needs all repeats, or only the middle one of each arm."""
 
-    draw: Callable[[Arms], Figure]
+    draw: Callable[[Arms], Figure | None]
     caption: str
     all_repeats: bool = False
 
 
-def first_answer_figure(arms: Arms) -> Figure:
-    """Decision to first answer of every instance ordered under load, a row an arm, all repeats together."""
-    samples = {name: [value for run in runs for value in series.first_answers_ms(run)] for name, runs in arms.items()}
-    return dots_figure(
-        {name: values for name, values in samples.items() if values}, "time from the decision to the first answer (ms)"
-    )
+def starts_figure(arms: Arms) -> Figure | None:
+    """Decision to service and to first answer of every instance ordered under load, two rows an arm, all repeats
+    together; None where there was none."""
+    samples = {}
+    for name, runs in arms.items():
+        samples[f"{name}: in service"] = [value for run in runs for value in series.in_service_ms(run)]
+        samples[f"{name}: first answer"] = [value for run in runs for value in series.first_answers_ms(run)]
+    known = {name: values for name, values in samples.items() if values}
+    return dots_figure(known, "time since the decision (ms)") if known else None
 
 
 def wanted_figure(arms: Arms) -> Figure:
@@ -113,9 +116,10 @@ def ccdf_axes(axes: Axes) -> None:
 
 EXTRAS: dict[str, Extra] = {
     "spawn": Extra(
-        first_answer_figure,
-        "From the decision to the first answer, by arm: every dot is an instance that was ordered under load, of all "
-        "repeats; bars are medians.",
+        starts_figure,
+        "From the decision until an instance was in service, and until its first answer, by arm: every dot is an "
+        "instance that was ordered under load, of all repeats; bars are medians. A new instance waits for its turn "
+        "among those that are as idle as it is.",
         all_repeats=True,
     ),
     "oscillation": Extra(

@@ -69,10 +69,13 @@ def comparison_section(study: Study, plates: Plates) -> dict[str, Any]:
 def simulator_section(twins: Sequence[Twin], plates: Plates) -> dict[str, Any]:
     within = sum(simulated.is_within(twin) for twin in twins)
     compared = f"Of {words.plural(len(twins), 'run')} {words.number(within)} {'lies' if within == 1 else 'lie'} within"
+    sources = list(dict.fromkeys(twin.source for twin in twins if twin.source))
+    origin = f" The model’s figures come from {words.listed(sources)}." if sources else ""
     return {
         "rows": simulated.twin_rows(twins),
         "figure": plates.save("simulator", simulated.twins_figure(twins)) if twins else None,
-        "summary": f"{compared} the table’s bounds; instance-seconds differ by at most {simulated.worst_cost(twins)}.",
+        "summary": f"{compared} the table’s bounds; instance-seconds differ by at most {simulated.worst_cost(twins)}."
+        f"{origin}",
         "most_cost": f"{100 * MOST_INSTANCE_SECONDS:g} %",
         "most_lost": words.plural(100 * MOST_NOT_SERVED, "percentage point"),
     }

@@ -36,14 +36,13 @@ CHOICES = (
     Choice("Boot", "memory of an idle one", "scale", "memory of an idle instance (PSS)", ("exec, 50", "zygote, 50")),
     Choice("Container", "start → healthy", "docker", "start → healthy", ("docker run, bridge", "LXC, zygote")),
 )
-# Experiments that compare ways of doing something, and the figure that tells most about them.
-COMPARED = {"spawn": "decision_to_first_answer_ms_p50", "reload": "latency_ms_p99"}
+COMPARED, FIGURE = ("spawn", "reload"), "decision_to_in_service_ms_p50"  # experiments about ways, and what tells most
 
 
 def choice_rows(bench: Bench | None, studies: Sequence[Study]) -> list[dict[str, str]]:
     """Those that were measured."""
     rows = [benched(choice, bench) for choice in CHOICES] if bench is not None else []
-    rows += [row for study in studies if study.name in COMPARED for row in compared(study, COMPARED[study.name])]
+    rows += [row for study in studies if study.name in COMPARED for row in compared(study)]
     return [row for row in rows if row is not None]
 
 
@@ -61,19 +60,19 @@ def benched(choice: Choice, bench: Bench) -> dict[str, str] | None:
     return row(choice.title, choice.figure, told, values)
 
 
-def compared(study: Study, figure: str) -> list[dict[str, str] | None]:
+def compared(study: Study) -> list[dict[str, str] | None]:
     """Each arm of an experiment against its first one."""
-    means = {arm.name: arm.figures[figure] for arm in study.arms if figure in arm.figures}
+    means = {arm.name: arm.figures[FIGURE] for arm in study.arms if FIGURE in arm.figures}
     first, *others = list(means) or [""]
     rows: list[dict[str, str] | None] = []
     for other in others:
         pair = [means[first], means[other]]
         told = [
-            f"{name}: {said(figure, mean.mean, mean.high - mean.mean if mean.high is not None else 0.0)}"
+            f"{name}: {said(FIGURE, mean.mean, mean.high - mean.mean if mean.high is not None else 0.0)}"
             for name, mean in zip((first, other), pair, strict=True)
         ]
         values = [mean.mean for mean in pair]
-        rows.append(row(f"Experiment {study.name}", figure_of(figure).label, told, values))
+        rows.append(row(f"Experiment {study.name}", figure_of(FIGURE).label, told, values))
     return rows
 
 

@@ -27,7 +27,7 @@ def dots_figure(samples: Mapping[str, Sequence[float]], label: str) -> Figure:
         axes.set_ylim(len(samples) - 0.4, -0.75)
         axes.tick_params(axis="y", length=0)
         axes.set_xlabel(label)
-        style.margins(figure, left=27, top=1.5, right=2.5, bottom=10)
+        style.margins(figure, left=33, top=1.5, right=2.5, bottom=10)
     return figure
 
 

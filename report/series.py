@@ -123,11 +123,21 @@ def latencies_ms(requests: pd.DataFrame) -> Floats:
     return ((served["done_s"] - served["due_s"]) * 1000.0).to_numpy(dtype=np.float64)
 
 
+def in_service_ms(run: Run) -> list[float]:
+    """Decision to service of the instances ordered under load."""
+    return under_load(run, run.starts, "total_ms")
+
+
 def first_answers_ms(run: Run) -> list[float]:
-    """Decision to first answer of the instances that entered service under load: before, they wait for the load."""
-    late = run.first_answers.dropna(subset=["since_decision_ms"])
-    ordered_s = late["t_s"] - late["since_decision_ms"] / 1000
-    return list(late.loc[ordered_s >= run.requests["due_s"].min(), "since_decision_ms"].astype(float))
+    """Decision to first answer of the instances ordered under load: before, they wait for the load."""
+    return under_load(run, run.first_answers, "since_decision_ms")
+
+
+def under_load(run: Run, events: pd.DataFrame, column: str) -> list[float]:
+    """The durations in `column`, which end at the events' times, of those that began when requests were due."""
+    known = events.dropna(subset=[column])
+    began_s = known["t_s"] - known[column] / 1000
+    return [float(value) for value in known.loc[began_s >= run.requests["due_s"].min(), column] if value > 0]
 
 
 def latency_per_bin(requests: pd.DataFrame, edges_s: Floats) -> pd.DataFrame:

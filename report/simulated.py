@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.loading import BrokenRun, IncompleteRun, Run, load_run
 from experiments.simulator.compare import FILE
-from report import style, words
+from report import single, style, words
 from report.signature import time_range_s
 from report.study import Study
 
@@ -30,7 +30,7 @@ class Twin:
     run: Run
     rows: dict[str, dict[str, Any]]
     in_service: tuple[tuple[float, int], ...]
-    machine: str
+    source: str  # of the model's figures
 
 
 def twins_of(studies: Iterable[Study]) -> list[Twin]:
@@ -59,10 +59,10 @@ def load_twin(name: str, run: Run, folder: Path) -> Twin | None:
         told = json.loads((folder / FILE).read_text(encoding="utf-8"))
         rows = {str(row["name"]): dict(row) for row in told["rows"]}
         steps = tuple((float(t_s), int(count)) for t_s, count in told["in_service"])
-        machine = str(told.get("parameters", {}).get("all", "–"))
+        source = single.model_source(told.get("parameters", {}))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Twin(name, run, rows, steps, machine) if steps else None
+    return Twin(name, run, rows, steps, source) if steps else None
 
 
 def twin_rows(twins: Sequence[Twin]) -> list[list[str]]:

@@ -190,7 +190,7 @@ def run_data(run: Run, runs: Sequence[Run]) -> dict[str, Any]:
         "title": str(run.info.get("title") or run.scenario),
         "hypothesis": str(run.info.get("hypothesis") or ""),
         "simulated": run.simulated,
-        "simulated_note": f"No container ran. {model_words(run.info)}" if run.simulated else "",
+        "simulated_note": simulated_note(run) if run.simulated else "",
         "date": f"{environment.when(run.info):%Y-%m-%d %H:%M}" if environment.when(run.info) else "",
         "duration": words.number(run.info.get("duration_s"), 0, " s"),
         "invalid": words.sentence(note or "The load generator did not keep its schedule") if valid is False else "",
@@ -212,10 +212,19 @@ def signature_caption(run: Run) -> str:
     )
 
 
+def simulated_note(run: Run) -> str:
+    source = model_source(environment.section(environment.section(run.info, "simulation"), "parameters"))
+    return f"No container ran. {model_words(run.info)}{f' Its figures come from {source}.' if source else ''}"
+
+
 def model_words(info: dict[str, Any]) -> str:
-    """Where a simulated run's figures of instances, balancer and requests come from."""
-    told = environment.section(environment.section(info, "simulation"), "parameters")
-    source = f": {words.plain(told['all'])}" if "all" in told else ""
+    """On a model of which machine a simulated run was made."""
     machine = environment.section(info, "machine")
     where = f"{words.plain(machine.get('cpu', '?'))}, {words.plain(machine.get('cores', '?'))} cores"
-    return f"The controller’s own loop decided in virtual time, on a model of {where}{source}."
+    return f"The controller’s own loop decided in virtual time, on a model of this machine: {where}."
+
+
+def model_source(parameters: dict[str, Any]) -> str:
+    """Where the figures of a simulation's model come from, in a few words; empty where that is not told."""
+    told = next((str(parameters[key]) for key in ("all", "runs", "machine") if key in parameters), "")
+    return told.partition(" (")[0]

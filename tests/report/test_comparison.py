@@ -89,7 +89,8 @@ def test_the_report_has_the_policies_on_its_first_page_and_a_section_on_them(tmp
     results = tmp_path / "results"
     compared(results, source)
     text = text_of(build(results))
-    assert "Of 3 policies, under ramp rules lost none of the requests at 1.50 times the oracle’s cost" in text
+    assert "was rules under ramp (none lost at 1.50) and static under step (0.10 % lost at 1.90)" in text
+    assert "The default, rules: under ramp none lost at 1.50, under step 0.50 % lost at 1.80." in text
     assert text.index("Load: ramp Load: step") < text.index("Architecture")
     assert "Policies compared" in text
     assert "not served (%)" in text

@@ -1,7 +1,11 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.loading import load_run
 from report import series
 
 
@@ -71,3 +75,13 @@ def test_a_name_that_returns_is_a_start_of_its_own_and_a_promoted_standby_is_non
     )
     stages = series.scale_up_stages(starts, answers)
     assert stages["first_answer"].tolist() == [10.0, 30.0]
+
+
+def test_times_of_starts_count_from_when_the_load_is_on(source: Path) -> None:
+    run = load_run(source)
+    first_due_s = float(run.requests["due_s"].min())
+    early = {"t_s": first_due_s + 0.1, "instance": "web-0", "since_decision_ms": 500.0}
+    answers = pd.concat([run.first_answers, pd.DataFrame([early])], ignore_index=True)
+    found = series.first_answers_ms(replace(run, first_answers=answers))
+    assert sorted(found) == sorted(run.first_answers["since_decision_ms"])
+    assert sorted(series.in_service_ms(run)) == sorted(run.starts["total_ms"])
