@@ -47,7 +47,8 @@ def test_a_trace_is_simulated_in_place_of_the_scenario_s_load(tmp_path: Path) ->
     (folder,) = (tmp_path / "results").iterdir()
     told = json.loads((folder / "run.json").read_text())
     assert (told["shape"]["kind"], told["duration_s"]) == ("trace", 30)
-    assert json.loads((folder / "summary.json").read_text())["offered"] == pytest.approx(0.5 * sum(counts) * 30 / max(counts), abs=1)
+    expected = 0.5 * sum(counts) * 30 / max(counts)
+    assert json.loads((folder / "summary.json").read_text())["offered"] == pytest.approx(expected, abs=1)
 
 
 def test_another_policy_is_simulated(tmp_path: Path) -> None:
