@@ -139,6 +139,8 @@ def main(arguments: list[str] | None = None) -> int:
     except RunError as error:
         print(f"experiments: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads what is told has stopped
+        return 141
     except KeyboardInterrupt:
         print("experiments: interrupted; the testbed was stopped, the run is marked as interrupted", file=sys.stderr)
         return 130
