@@ -94,7 +94,7 @@ def twin_row(twin: Twin) -> list[str]:
     off = cost_difference(twin)
     return [
         twin.name, words.number(real_s), words.number(simulated_s),
-        "–" if off is None else f"{100 * off:+.1f} %",
+        "–" if off is None else f"{100 * off:+.1f} %".replace("-", "−"),
         *(words.share(value, 1.0) for value in lost), *(words.number(value, 1) for value in p95),
         words.number(apart, 2),
         "yes" if is_within(twin) else "no",

@@ -96,3 +96,12 @@ def test_the_report_has_the_policies_on_its_first_page_and_a_section_on_them(tmp
     assert "not served (%)" in text
     assert "All metrics under step" in text
     assert "Experiments not run:" in text
+
+
+@needs_pdftotext
+def test_policies_without_an_oracle_are_compared_without_the_plane(tmp_path: Path, source: Path) -> None:
+    results = tmp_path / "results"
+    write_experiment(results, source, "comparison", {"a/ramp": [{}], "b/ramp": [{}]})
+    text = text_of(build(results))
+    assert "2 policies, 1 load, 2 runs" in text
+    assert "not served (%)" not in text

@@ -110,3 +110,13 @@ def test_an_experiment_whose_runs_cannot_be_drawn_still_has_its_numbers(tmp_path
     for folder in write_experiment(results, source, "spawn", {"": [{"cost_ratio": 1.25}]}):
         (folder / "requests.csv").unlink()
     assert "cost, × oracle 1.25" in text_of(build(results))
+
+
+@needs_pdftotext
+def test_an_experiment_without_a_valid_run_tells_nothing_but_is_there(tmp_path: Path, source: Path) -> None:
+    results = tmp_path / "results"
+    write_experiment(results, source, "x", {"a": [{"valid": False}], "b": [{"valid": False}]}, expect=[HELD])
+    text = text_of(build(results))
+    assert "The runs do not tell." in text
+    assert "2 runs without a valid load left out of every mean" in text
+    assert "in 1 of 1 run of a, 1 of 1 run of b" in text
