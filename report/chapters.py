@@ -127,13 +127,14 @@ def method_facts(studies: Sequence[Study]) -> dict[str, str]:
     off = [repeat.figures["schedule_error"] for repeat in real if "schedule_error" in repeat.figures]
     counts = [arm.n_valid for arm in arms]
     simulated_runs = sum(len(arm.repeats) for study in studies for arm in study.arms if arm.name in study.simulated)
-    few = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else f"{max(counts)}"
+    most = words.plural(max(counts), "valid repeat")
+    few = f"{min(counts)} to {most}" if min(counts) < max(counts) else most
     return {
         "validity": f"Here {words.number(sum(repeat.valid for repeat in repeats))} of "
         f"{words.plural(len(repeats), 'run')} are valid.",
         "lag": f"Here the largest p99 of its lag in a valid real run was {words.milliseconds(max(lags_ms))}, and what "
         f"was sent in a time bin was at most {words.share(max(off), 1.0)} off the schedule." if lags_ms and off else "",
-        "repeats": f"Arms have {few} valid repeats; intervals of so few are wide, and what does not separate here may "
+        "repeats": f"Arms have {few}; intervals of so few are wide, and what does not separate here may "
         "with more.",
         "machine": f"All of it is one machine: {words.listed(machines(studies))}.",
         "simulated": f"{words.number(simulated_runs)} of {words.plural(len(repeats), 'run')} are simulated, on a model "

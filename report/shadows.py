@@ -13,7 +13,7 @@ from report.signature import time_range_s
 
 COLUMNS, ROW_MM = 3, 34.0
 LOOKS: dict[str, dict[str, Any]] = {
-    "acting": {"color": "#9A9A9A", "linewidth": 1.8},
+    "acting": {"color": "#BDBDBD", "linewidth": 3.0},
     "shadow": {"color": style.BLUE, "linewidth": 1.1},
 }
 
