@@ -9,6 +9,7 @@ from experiments.loading import Run
 from report import environment, words
 
 MOST_LINES, CHARACTERS_A_LINE = 25, 92
+RANKS = ("p50", "p95", "p99", "max")
 
 
 def listed_decisions(reasons: list[str], most_lines: int = MOST_LINES) -> set[int]:
@@ -67,10 +68,7 @@ def key_figures(run: Run) -> list[dict[str, str]]:
     valid, _ = validity(found)
     kept = {True: "on schedule", False: "off schedule", None: "–"}[valid]
     pairs = [
-        ("latency p50", words.milliseconds(found.get("latency_ms_p50"))),
-        ("latency p95", words.milliseconds(found.get("latency_ms_p95"))),
-        ("latency p99", words.milliseconds(found.get("latency_ms_p99"))),
-        ("latency max", words.milliseconds(found.get("latency_ms_max"))),
+        *((f"latency {rank}", words.milliseconds(found.get(f"latency_ms_{rank}"))) for rank in RANKS),
         ("cost", words.number(found.get("instance_seconds"), 0, " instance-s")),
         ("the oracle’s cost", words.number(found.get("oracle_instance_seconds"), 0, " instance-s")),
         ("cost over the oracle’s", words.number(found.get("cost_ratio"), 2, " ×")),
