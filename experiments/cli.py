@@ -15,6 +15,7 @@ from experiments.runner import Run
 from experiments.scenario import Scenario, ScenarioError, load_scenario, names
 from experiments.simulator.parameters import DEFAULT, ParametersError, load_parameters
 from experiments.tuning import command as tuning
+from loadgen.load import LoadError, read_load
 
 CALIBRATED = ("ramp", "cpu")  # the scenarios whose instances' capacity is measured: rate-limited, and CPU-limited ones
 OVERRIDES = ("low_rps", "highest_rps", "duration_s")
@@ -38,6 +39,7 @@ def _add_scenario(command: argparse.ArgumentParser, optional: bool = False) -> N
     """A scenario, and what to change in it."""
     command.add_argument("scenario", nargs="?" if optional else None, help=f"one of: {', '.join(names())}")
     command.add_argument("--policy", metavar="FILE", help="instead of the scenario's policy file")
+    command.add_argument("--load", type=Path, metavar="FILE", help="instead of the scenario's load; a YAML file of one")
     command.add_argument("--low", type=float, dest="low_rps", metavar="RPS", help="instead of the scenario's low rate")
     command.add_argument(
         "--peak", type=float, dest="highest_rps", metavar="RPS", help="instead of the scenario's highest rate"
@@ -137,6 +139,8 @@ def main(arguments: list[str] | None = None) -> int:
     except RunError as error:
         print(f"experiments: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads what is told has stopped
+        return 141
     except KeyboardInterrupt:
         print("experiments: interrupted; the testbed was stopped, the run is marked as interrupted", file=sys.stderr)
         return 130
@@ -155,7 +159,14 @@ def _list(_: argparse.Namespace) -> int:
 def _scenario(options: argparse.Namespace) -> Scenario:
     """The scenario with what the options change. Raises ScenarioError."""
     overrides = {name: value for name in OVERRIDES if (value := getattr(options, name)) is not None}
-    scenario = load_scenario(options.scenario, overrides)
+    scenario = load_scenario(options.scenario, {} if options.load else overrides)
+    if options.load is not None:
+        try:
+            load = read_load(options.load)
+            load = load.changed(**overrides) if overrides else load
+            scenario = scenario.model_copy(update={"load": load, "hypothesis": "None was made for this load."})
+        except LoadError as error:
+            raise ScenarioError(str(error)) from error
     if options.policy is not None:
         if not Path(options.policy).is_file():
             raise ScenarioError(f"--policy {options.policy}: there is no such file")
@@ -173,7 +184,7 @@ def _scenario(options: argparse.Namespace) -> Scenario:
 
 def _run(options: argparse.Namespace) -> int:
     """A scenario that is changed by hand is a run for itself, no part of an experiment."""
-    changed = [name for name in ("policy", *OVERRIDES, "time_scale") if getattr(options, name) is not None]
+    changed = [name for name in ("policy", "load", *OVERRIDES, "time_scale") if getattr(options, name) is not None]
     if not changed and not options.shadow and not options.metric:
         from experiments.suite import Suite
 

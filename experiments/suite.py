@@ -83,7 +83,7 @@ class Suite:
         else:
             run = Run(planned.name, scenario, self.results, facts=facts, slug=planned.slug)
             folder, figures = run.folder, run.execute()
-        if not scenario.simulated and planned.facts["repeat"] == 1 and not scenario.faults:
+        if not scenario.simulated and planned.facts["repeat"] == 1 and _is_modelled(planned):
             compare.compare(folder, self.parameters, seed)
         say(f"{describe(figures)}\neverything about this run lies in {folder}")
         return bool(figures["valid"])
@@ -102,6 +102,12 @@ class Suite:
 
 def _load_s(planned: PlannedRun) -> float:
     return planned.scenario.load.duration_s + planned.scenario.settle_s
+
+
+def _is_modelled(planned: PlannedRun) -> bool:
+    """Does the simulator know what happened? Not of faults, and not of instances that lack CPU."""
+    settings = settings_of(planned.scenario, planned.scenario.policy)
+    return not planned.scenario.faults and not settings.service.cpu_cores
 
 
 def _minutes(seconds: float) -> str:

@@ -12,6 +12,7 @@ from report.bench import newest_bench
 from report.capacity import load_capacities
 from report.study import studies_of
 from report.typeset import Contents, signature_svg, write_report
+from report.words import plural
 
 MOST_RUNS = 6
 NO_RUNS = "no complete run in {}/; run `make demo` or `sudo python -m experiments run ramp` first"
@@ -63,7 +64,7 @@ def gather(results: Path) -> Contents:
     """What there is to report, with everything that had to be left out told and noted."""
     studies, (runs, notes) = studies_of(results), load_singles(results)
     for study in studies:
-        print(f"read the experiment {study.name}: {sum(len(arm.repeats) for arm in study.arms)} runs")
+        print(f"read the experiment {study.name}: {plural(sum(len(arm.repeats) for arm in study.arms), 'run')}")
     shown, fewer = choose(runs)
     if fewer:
         print(fewer)
@@ -81,12 +82,12 @@ def main(argv: list[str] | None = None) -> int:
     options = arguments().parse_args(argv)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     contents = gather(options.results)
-    newest = contents.newest_run()
-    if newest is None:
+    if not contents.studies and not contents.singles:
         print(NO_RUNS.format(str(options.results).rstrip("/")), file=sys.stderr)
         return 2
     try:
-        if options.figure:
+        newest = contents.newest_run()
+        if options.figure and newest is not None:
             options.figure.parent.mkdir(parents=True, exist_ok=True)
             options.figure.write_text(signature_svg(newest, standalone=True), encoding="utf-8")
             print(f"wrote the figure of {newest.run_id} to {options.figure}")

@@ -41,7 +41,8 @@ def made(studies: Sequence[Study]) -> str:
     of_them = f", {words.number(simulated)} of them simulated" if simulated else ""
     invalid = sum(arm.n_invalid for arm in arms)
     left_out = f"; {words.plural(invalid, 'run')} without a valid load left out of every mean" if invalid else ""
-    shown = f"{words.plural(len(studies), 'experiment')} with {words.plural(runs, 'run')}"
+    short = " (their short forms)" if any(study.experiment.set == "quick" for study in studies) else ""
+    shown = f"{words.plural(len(studies), 'experiment')}{short} with {words.plural(runs, 'run')}"
     return f"This report shows {shown}{of_them}{left_out}."
 
 

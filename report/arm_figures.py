@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from experiments.loading import Run
-from report import panels, series, style
+from report import panels, series, style, words
 from report.dots_figure import dots_figure
 from report.series import Floats
 from report.signature import time_range_s
 
+WANTED: dict[str, Any] = {"color": style.BLUE, "linewidth": 0.9}
 Arms = Mapping[str, Sequence[Run]]  # an arm's repeats, the middle one first
 
 
@@ -35,21 +38,22 @@ def first_answer_figure(arms: Arms) -> Figure:
 
 
 def wanted_figure(arms: Arms) -> Figure:
-    """The instances wanted in each arm, and the demand of the first one."""
+    """The instances wanted in each arm and those needed, a panel an arm on the same axes."""
     with style.look():
-        figure, ((axes,),) = style.page_figure(52.0)
-        span_s = time_range_s(next(iter(arms.values()))[0])
-        for look, (name, (run, *_)) in zip(style.ARMS, arms.items(), strict=False):
-            axes.step(run.ticks["t_s"], run.ticks["wanted"].ffill(), where="post", label=name, **look)
-        first = next(iter(arms.values()))[0]
-        if (needed := series.needed_instances(first)) is not None:
-            axes.step(needed["t_s"], needed["needed"], where="post", label="needed", **style.LINES["needed"])
-        axes.set_xlim(*span_s)
-        axes.set_ylim(bottom=0)
-        axes.set_ylabel("instances wanted")
-        axes.set_xlabel("time since the controller's start (s)")
-        style.panel_legend(axes, axes.get_legend_handles_labels()[0])
-        style.margins(figure, left=11.6, top=4.9)
+        figure, grid = style.page_figure(12.0 + 32.0 * len(arms), rows=len(arms), sharex=True, sharey=True)
+        for letter, (axes,), (name, (run, *_)) in zip("abcdefgh", grid, arms.items(), strict=False):
+            axes.step(run.ticks["t_s"], run.ticks["wanted"].ffill(), where="post", **WANTED)
+            if (needed := series.needed_instances(run)) is not None:
+                axes.step(needed["t_s"], needed["needed"], where="post", **style.LINES["needed"])
+            style.panel_title(axes, letter, f"{name}: {words.plural(len(run.decisions), 'decision')}")
+            axes.set_ylabel("instances")
+        grid[0][0].set_xlim(*time_range_s(next(iter(arms.values()))[0]))
+        grid[0][0].set_ylim(bottom=0)
+        grid[0][0].yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        looks = {"wanted": WANTED, "needed": style.LINES["needed"]}
+        style.panel_legend(grid[0][0], [Line2D([], [], label=name, **look) for name, look in looks.items()])
+        grid[-1][0].set_xlabel("time since the controller's start (s)")
+        style.margins(figure, left=11.6, top=4.9, gap=7.2)
     return figure
 
 
@@ -101,8 +105,9 @@ def ccdf_axes(axes: Axes) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     panels.log_axis(axes.xaxis, *axes.get_xlim())
+    bottom = max(5e-5, axes.get_ylim()[0])
     axes.set_yticks([1.0, 0.1, 0.01, 0.001, 0.0001], ["100 %", "10 %", "1 %", "0.1 %", "0.01 %"])
-    axes.set_ylim(bottom=max(5e-5, axes.get_ylim()[0]), top=1.2)
+    axes.set_ylim(bottom, 1.2)
     axes.set_xlabel("latency from the due time (ms)")
 
 
@@ -113,7 +118,9 @@ EXTRAS: dict[str, Extra] = {
         "repeats; bars are medians.",
         all_repeats=True,
     ),
-    "oscillation": Extra(wanted_figure, "The instances that each arm’s policy wanted, over the same load."),
+    "oscillation": Extra(
+        wanted_figure, "The instances that each arm’s policy wanted and those that were needed, middle repeats."
+    ),
     "open-closed": Extra(
         loops_figure,
         "The same nominal load, open and closed: (a) what was really offered, (b) the latency that was seen, (c) the "

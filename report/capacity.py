@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from experiments.loading import BrokenRun, read_mapping
 from report import style, words
 
+MOST_INSTANCES = 20  # for which the demand is shown
 FILE, PREFIX = "capacity.json", "capacity-"
 
 
@@ -56,7 +57,8 @@ class Capacity:
 
 
 def load_capacities(results: Path) -> tuple[list[Capacity], list[str]]:
-    """The newest measurement for each service setting, newest first, and a note for each file that is broken."""
+    """The newest measurement for each service setting and mix of requests, newest first, and a note for each file that
+    is broken."""
     found: dict[str, Capacity] = {}
     notes: list[str] = []
     for file in sorted(results.glob(f"{PREFIX}*/{FILE}"), reverse=True):
@@ -65,7 +67,7 @@ def load_capacities(results: Path) -> tuple[list[Capacity], list[str]]:
         except BrokenRun as problem:
             notes.append(problem.note)
             continue
-        found.setdefault(words.plain(capacity.service), capacity)
+        found.setdefault(words.plain([capacity.service, capacity.info.get("mix")]), capacity)
     return list(found.values()), notes
 
 
@@ -97,10 +99,24 @@ def capacity_data(capacity: Capacity) -> dict[str, Any]:
         "slo": slo_words(slo) if isinstance(slo, dict) else "–",
         "trials": words.plural(len(capacity.trials), "trial"),
         "sizes": f"{capacity.instances[0]} to {words.plural(capacity.instances[-1], 'instance')}",
-        "fit": f"{slope:.2f} requests/s an instance {'+' if intercept >= 0 else '−'} {abs(intercept):.2f} requests/s",
+        "fit": f"{slope:.2f} requests/s an instance{offset_words(intercept)}",
         "residual": words.share(capacity.worst_residual(), 1.0),
         "one": f"{capacity.capacity_rps[0] / capacity.instances[0]:.2f} requests/s an instance",
     }
+
+
+def offset_words(intercept_rps: float) -> str:
+    """What the line has at zero instances, to be added in a sentence; empty where that is next to nothing."""
+    if abs(intercept_rps) < 0.005:
+        return ""
+    return f" {'+' if intercept_rps > 0 else '−'} {abs(intercept_rps):.2f} requests/s"
+
+
+def short_name(service: dict[str, Any]) -> str:
+    """What tells this service from others, in two or three words."""
+    if not service.get("rate_limit"):
+        return f"{words.plain(service.get('cpu_cores', '?'))} of a core"
+    return f"{words.plain(service.get('overload', '?'))} beyond {words.plain(service['rate_limit'])}/s"
 
 
 def slo_words(slo: dict[str, Any]) -> str:
@@ -116,9 +132,9 @@ def capacity_figure(capacities: Sequence[Capacity]) -> Figure:
     with style.look():
         figure, ((left, right),) = style.page_figure(62.0, columns=2)
         for look, capacity in zip(style.ARMS, capacities, strict=False):
-            name = words.plain(capacity.service.get("overload", "capacity"))
+            name = short_name(capacity.service)
             draw_capacity(left, capacity, look, name)
-            draw_demand(right, capacity, look, name)
+            draw_demand(right, capacity, look)
         for axes in (left, right):
             axes.set_xlim(left=0)
             axes.set_ylim(bottom=0)
@@ -129,7 +145,7 @@ def capacity_figure(capacities: Sequence[Capacity]) -> Figure:
         right.set_ylabel("instances")
         style.panel_title(left, "a", "Capacity: the highest load that held")
         style.panel_title(right, "b", "Demand: the fewest instances that hold")
-        left.legend(loc="upper left")
+        left.legend(loc="upper left", borderaxespad=0.6)
         style.margins(figure, left=11.6, top=4.9, right=2)
         figure.subplots_adjust(wspace=0.2)
     return figure
@@ -143,11 +159,21 @@ def draw_capacity(axes: Axes, capacity: Capacity, look: dict[str, Any], name: st
     axes.plot(capacity.instances, capacity.capacity_rps, "D", ms=4, mec="black", mew=0.4, mfc=look["color"])
     slope, intercept = capacity.fit()
     ends = np.array([0.0 if intercept >= 0 else -intercept / slope, capacity.instances[-1] * 1.03])
-    axes.plot(ends, slope * ends + intercept, label=f"{name}: {slope:.2f} r {intercept:+.2f}", **look)
+    axes.plot(
+        ends,
+        slope * ends + intercept,
+        label=f"{name}: {slope:.2f} r{offset_words(intercept).removesuffix(' requests/s')}",
+        **look,
+    )
 
 
-def draw_demand(axes: Axes, capacity: Capacity, look: dict[str, Any], name: str) -> None:
-    """Between two measured sizes the demand follows the line that joins them."""
-    sizes = np.arange(capacity.instances[0], capacity.instances[-1] + 1)
-    edges_rps = np.concatenate([[0.0], np.interp(sizes, capacity.instances, capacity.capacity_rps)])
-    axes.stairs(sizes, edges_rps, baseline=None, label=name, **look)
+def draw_demand(axes: Axes, capacity: Capacity, look: dict[str, Any]) -> None:
+    """Between two measured sizes capacity follows the line that joins them, beyond the last one (thin) it grows by what
+    one of that size's instances carries on average."""
+    last, last_rps = capacity.instances[-1], capacity.capacity_rps[-1]
+    known = np.arange(1, last + 1)
+    edges_rps = [0.0, *np.interp(known, [0, *capacity.instances], [0.0, *capacity.capacity_rps])]
+    axes.stairs(known, edges_rps, baseline=None, **look)
+    more = np.arange(last + 1, max(last, MOST_INSTANCES) + 1)
+    if len(more):
+        axes.stairs(more, [last_rps, *(more * last_rps / last)], baseline=None, **{**look, "linewidth": 0.6})

@@ -17,7 +17,7 @@ from report.startup_figure import startup_caption, startup_figure
 from report.study import Study
 
 MOST_COLUMNS = 4  # arms side by side in a signature figure
-EXPERIMENT_MM, COLUMNS_MM = 118.0, 112.0  # heights of signature figures
+EXPERIMENT_MM, COLUMNS_MM = 84.0, 96.0  # heights of signature figures
 # Room for a single run's figures on their page, for the second one's caption, and for the figure of a run without
 # decisions, which shares the page with the tables.
 FIGURES_PAGE_MM, CAPTION_MM, SHARED_PAGE_MM = 228.0, 20.0, 100.0
@@ -40,7 +40,7 @@ def experiment_section(study: Study, plates: Plates) -> dict[str, Any]:
 def signature(shown: Mapping[str, Run]) -> Any:
     if len(shown) == 1:
         run = next(iter(shown.values()))
-        return signature_figure([run], listed=single.listed(run), height_mm=EXPERIMENT_MM)
+        return signature_figure([run], listed=single.listed(run, experiment.MOST_DECISIONS), height_mm=EXPERIMENT_MM)
     return signature_figure(list(shown.values()), names=list(shown), height_mm=COLUMNS_MM)
 
 
@@ -68,14 +68,14 @@ def comparison_section(study: Study, plates: Plates) -> dict[str, Any]:
 
 def simulator_section(twins: Sequence[Twin], plates: Plates) -> dict[str, Any]:
     within = sum(simulated.is_within(twin) for twin in twins)
+    compared = f"Of {words.plural(len(twins), 'run')} {words.number(within)} {'lies' if within == 1 else 'lie'} within"
     return {
         "rows": simulated.twin_rows(twins),
         "figure": plates.save("simulator", simulated.twins_figure(twins)) if twins else None,
-        "summary": f"{words.number(within)} of {words.plural(len(twins), 'run')} are within the table’s bounds; "
-        f"instance-seconds differ by at most {simulated.worst_cost(twins)}." if twins else "",
+        "summary": f"{compared} the table’s bounds; instance-seconds differ by at most {simulated.worst_cost(twins)}.",
         "most_cost": f"{100 * MOST_INSTANCE_SECONDS:g} %",
-        "most_lost": f"{100 * MOST_NOT_SERVED:g} percentage points",
-    }  # fmt: skip
+        "most_lost": words.plural(100 * MOST_NOT_SERVED, "percentage point"),
+    }
 
 
 def shadows_section(runs: Sequence[Run], plates: Plates) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ DETAILS = {
     "θ O (%)": "theta_o_percent",
     "τ U (%)": "tau_u_percent",
     "τ O (%)": "tau_o_percent",
-    "jitter (1/min)": "jitter_per_min",
+    "jitter": "jitter_per_min",
     "contrad.": "contradictory_actions",
     "adapt (s)": "time_to_adapt_s",
     "ε": "elastic_speedup",
@@ -54,7 +54,7 @@ def comparison_data(study: Study) -> dict[str, Any]:
         "headline": headline(loads, policies, study),
         "headline_caption": (
             "Policies by load: requests not served, p99 latency of those served, and cost over that of the oracle, the "
-            f"cheapest fleet that would have served all. {experiment.table_caption(study)}"
+            f"cheapest fleet that would have served all. {experiment.repeats_words(study)}{best_words(study)}"
         ),
         "tables": [details(load, arms, study) for load, arms in loads.items()],
     }
@@ -62,7 +62,8 @@ def comparison_data(study: Study) -> dict[str, Any]:
 
 def headline(loads: Mapping[str, ByPolicy], policies: Sequence[str], study: Study) -> list[dict[str, Any]]:
     columns = [
-        measures.cells(figure, [mean(arms.get(policy), figure) for policy in policies])
+        measures.cells(figure, [mean(arms.get(policy), figure) for policy in policies], narrow=True,
+                       eligible=[serves(arms.get(policy)) for policy in policies])
         for arms in loads.values() for figure in HEADLINE
     ]  # fmt: skip
     return [
@@ -74,17 +75,32 @@ def headline(loads: Mapping[str, ByPolicy], policies: Sequence[str], study: Stud
 def details(load: str, arms: ByPolicy, study: Study) -> dict[str, Any]:
     """All metrics under one load, those that some policy tells; a row a policy."""
     columns = {
-        name: measures.cells(figure, [mean(arm, figure) for arm in arms.values()], narrow=True)
+        name: measures.cells(figure, [mean(arm, figure) for arm in arms.values()], narrow=True, significant=2,
+                             eligible=[serves(arm) for arm in arms.values()])
         for name, figure in DETAILS.items() if any(mean(arm, figure) for arm in arms.values())
     }  # fmt: skip
     return {
-        "caption": f"All metrics under the load {load}.",
+        "caption": f"All metrics under {load}; what they mean is told under the definitions.{best_words(study)}",
         "columns": list(columns),
         "rows": [
             {"name": policy_name(policy, {load: arms}, study), "cells": [column[row] for column in columns.values()]}
             for row, policy in enumerate(arms)
         ],
     }
+
+
+def best_words(study: Study) -> str:
+    """What is bold, to go on after a sentence; empty where no arm has an interval."""
+    if max(arm.n_valid for arm in study.arms) < 2:
+        return ""
+    good = f"of the policies that lose at most {ACCEPTABLE_PERCENT:.3g} %"
+    return f" Bold is the best {good}, where its interval lies apart."
+
+
+def serves(arm: Arm | None) -> bool:
+    """Does it lose no more than is acceptable? One that refuses requests is cheap and fast, and not therefore good."""
+    lost = mean(arm, "not_served_share")
+    return lost is not None and 100 * lost.mean <= ACCEPTABLE_PERCENT
 
 
 def mean(arm: Arm | None, figure: str) -> Estimate | None:

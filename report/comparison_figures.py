@@ -13,7 +13,7 @@ from report.arm_figures import ccdf_axes, draw_ccdf
 from report.labels import Point, label_points
 
 LINEAR_PERCENT = 0.1  # below, the axis of lost requests is linear, so that zero has a place on it
-PANEL_MM = 66.0
+PANEL_MM = 62.0
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,25 @@ def draw_plane(axes: Axes, plane: Plane) -> None:
     means = {name: tuple(np.mean(points, axis=0)) for name, points in plane.points.items()}
     every = [point for points in plane.points.values() for point in points]
     limit_plane(axes, every)
-    axes.plot(*zip(*plane.frontier, strict=True), "-", color=style.GREY, linewidth=0.8, marker=".", ms=3, zorder=1)
+    draw_frontier(axes, plane.frontier)
     axes.plot(*zip(*every, strict=True), "o", ms=2.2, mew=0, color=style.SKY, zorder=2)
     for name, (cost, lost) in means.items():
         fill = style.BLUE if name in plane.best else "white"
         axes.plot(cost, lost, "o", ms=4.4, mew=0.9, mec=style.BLUE, mfc=fill, zorder=3)
     axes.plot(1.0, 0.0, "*", ms=8, mec="black", mew=0.5, mfc=style.GREEN, zorder=4, clip_on=False)
-    label_points(axes, ["oracle", *means], [(1.0, 0.0), *means.values()], plane.best)
+    label_points(axes, ["oracle", *means], [(1.0, 0.0), *means.values()], plane.frontier, plane.best)
+
+
+def draw_frontier(axes: Axes, frontier: Sequence[Point]) -> None:
+    """Fixed fleets, with their number of instances above the line."""
+    if not frontier:
+        return
+    axes.plot(*zip(*frontier, strict=True), "-", color=style.GREY, linewidth=0.8, marker=".", ms=3, zorder=1)
+    for number, point in enumerate(frontier, start=1):
+        axes.annotate(
+            str(number), point, (2, 1), textcoords="offset points", ha="left", va="bottom", fontsize=6.0,
+            color=style.GREY, annotation_clip=True,
+        )  # fmt: skip
 
 
 def limit_plane(axes: Axes, points: Sequence[Point]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from experiments.loading import Run
 from experiments.metrics.figures import CAUSE
 from experiments.verdict import Verdict
-from report import measures, single, words
+from report import measures, series, single, words
 from report.study import Study
 
 FIGURES = (
@@ -14,6 +14,7 @@ FIGURES = (
     "cost_ratio", "in_service_max", "theta_u_percent", "theta_o_percent", "tau_u_percent", "tau_o_percent",
     "jitter_per_min", "contradictory_actions", "time_to_adapt_s", "decision_to_first_answer_ms_p50",
 )  # fmt: skip
+MOST_DECISIONS = 5  # lines of the table
 ANSWERS = {"held": "It held.", "did not hold": "It did not hold.", "not told": "The runs do not tell."}
 
 
@@ -37,10 +38,11 @@ def experiment_data(study: Study) -> dict[str, Any]:
 
 
 def arm_name(study: Study, arm: str) -> str:
-    """An arm as the tables call it; the one arm of an experiment without names is its mean."""
-    return (
-        f"{arm or 'mean'}{' (simulated)' if arm in study.simulated and len(study.simulated) < len(study.arms) else ''}"
-    )
+    """An arm as the tables call it; the one arm of an experiment without names is their mean or value."""
+    if not arm:
+        return "mean" if max(each.n_valid for each in study.arms) > 1 else "value"
+    mixed = len(study.simulated) < len(study.arms)
+    return f"{arm} (simulated)" if mixed and arm in study.simulated else arm
 
 
 def outcome(verdicts: list[Verdict]) -> str:
@@ -63,7 +65,7 @@ def causes(study: Study) -> str:
         found = {name.removeprefix(CAUSE): mean.mean for name, mean in arm.figures.items() if name.startswith(CAUSE)}
         lost = {cause: count for cause, count in found.items() if count}
         if lost:
-            listed = ", ".join(f"{cause} {words.short(count)}" for cause, count in ordered(lost).items())
+            listed = ", ".join(f"{cause} {count:.3g}" for cause, count in ordered(lost).items())
             parts.append(f"{arm.name + ': ' if arm.name else ''}{listed}")
     return f"Requests not served by their cause, mean a run: {'; '.join(parts)}." if parts else ""
 
@@ -72,16 +74,16 @@ def ordered(counts: Mapping[str, float]) -> dict[str, float]:
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
-def notices(study: Study) -> list[dict[str, str]]:
+def notices(study: Study) -> list[dict[str, Any]]:
     """What the reader has to know before the figures: runs that are not valid, and simulated ones."""
-    found = []
+    found: list[dict[str, Any]] = []
     invalid = [f"{arm.n_invalid} of {words.plural(len(arm.repeats), 'run')}{' of ' + arm.name if arm.name else ''}"
                for arm in study.arms if arm.n_invalid]  # fmt: skip
     if invalid:
         told = f"The load generator did not keep its schedule in {', '.join(invalid)}; the means are without them."
-        found.append({"title": "Not all runs are valid.", "text": told})
+        found.append({"title": "Not all runs are valid.", "text": told, "bad": True})
     if study.simulated:
-        found.append({"title": "Simulated.", "text": simulated_words(study)})
+        found.append({"title": "Simulated.", "text": simulated_words(study), "bad": False})
     return found
 
 
@@ -104,24 +106,24 @@ def shown_figures(study: Study) -> list[str]:
 
 
 def table_caption(study: Study) -> str:
-    """How many repeats the means are over."""
+    """How many repeats the means are over, and what is bold."""
+    best = len(study.arms) > 1 and max(arm.n_valid for arm in study.arms) > 1
+    return f"{repeats_words(study)}{' Bold is the best where its interval lies apart.' if best else ''}"
+
+
+def repeats_words(study: Study) -> str:
     counts = sorted({arm.n_valid for arm in study.arms})
-    repeats = (
-        words.plural(counts[0], "valid repeat") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} valid repeats"
-    )
+    several = f"{counts[0]} to {counts[-1]} valid repeats"
+    repeats = words.plural(counts[0], "valid repeat") if len(counts) == 1 else several
+    an_arm = " an arm" if len(study.arms) > 1 else ""
     if counts[-1] < 2:
-        return (
-            f"Figures of {repeats} an arm; one run has no interval."
-            if len(study.arms) > 1
-            else f"Figures of {repeats}."
-        )
-    best = "; the best in bold where intervals separate" if len(study.arms) > 1 else ""
-    return f"Means of {repeats}{' an arm' if len(study.arms) > 1 else ''} ± half the 95 % confidence interval{best}."
+        return f"Figures of {repeats}{an_arm}; one run has no interval."
+    return f"Means of {repeats}{an_arm} ± half of their 95 % confidence interval."
 
 
 def setup_rows(runs: Mapping[str, Run]) -> list[dict[str, Any]]:
     """What all arms have in common once, and where they differ what each has."""
-    by_arm = {arm: {row["name"]: row["lines"] for row in single.setup_rows(run, False)} for arm, run in runs.items()}
+    by_arm = {arm: single.setup_of(run) for arm, run in runs.items()}
     names = dict.fromkeys(name for rows in by_arm.values() for name in rows)
     return [{"name": name, "lines": setup_lines(name, by_arm)} for name in names]
 
@@ -138,19 +140,23 @@ def setup_lines(name: str, by_arm: Mapping[str, Mapping[str, list[str]]]) -> lis
 def decisions(study: Study) -> list[dict[str, str]]:
     """The decisions of the middle repeat, where the experiment has one arm."""
     run = study.middle.get(study.arms[0].name) if len(study.arms) == 1 else None
-    return single.decision_rows(run.decisions) if run is not None else []
+    return single.decision_rows(run.decisions, MOST_DECISIONS) if run is not None else []
 
 
 def signature_caption(study: Study, shown: Mapping[str, Run]) -> str:
     """Which runs the figure shows, and why it lacks a panel."""
     lost = any(set(run.requests["outcome"]) > {"served"} for run in shown.values())
     nothing = "" if lost else " Everything was served, so there is no panel of losses."
+    faults = {fault.kind for run in shown.values() for fault in series.faults(run)}
+    broken = f" A dashed line × is a fault: {words.listed(sorted(faults))}, and which." if faults else ""
     if len(shown) == 1:
         (run,) = shown.values()
-        return f"The middle repeat, run {single.name_of(run)}; decisions are numbered as in their table.{nothing}"
+        return (
+            f"The middle repeat, run {single.name_of(run)}; decisions are numbered as in their table.{nothing}{broken}"
+        )
     which = f"The first {len(shown)} of {len(study.arms)} arms" if len(shown) < len(study.arms) else "The arms"
     runs = words.listed([single.name_of(run) for run in shown.values()])
-    return f"{which} side by side, the middle repeat of each: runs {runs}.{nothing}"
+    return f"{which} side by side, the middle repeat of each: runs {runs}.{nothing}{broken}"
 
 
 def verdict_rows(studies: Sequence[Study]) -> list[dict[str, str]]:

@@ -29,22 +29,28 @@ SHORT = {
 HIGHER_IS_BETTER = frozenset({"elastic_speedup"})
 
 
-def cells(figure: str, means: Sequence[Estimate | None], narrow: bool = False) -> list[dict[str, Any]]:
-    """A row or column of a table: the text of each mean, and whether it is the best."""
-    best = best_of(figure, means)
-    return [{"text": cell(figure, mean, narrow), "best": number == best} for number, mean in enumerate(means)]
+def cells(
+    figure: str, means: Sequence[Estimate | None], narrow: bool = False, significant: int = 3,
+    eligible: Sequence[bool] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A row or column of a table: the text of each mean, and whether it is the best, of those that are eligible."""
+    best = best_of(figure, means, eligible or [True] * len(means))
+    return [
+        {"text": cell(figure, mean, narrow, significant), "best": number == best} for number, mean in enumerate(means)
+    ]
 
 
-def cell(figure: str, mean: Estimate | None, narrow: bool = False) -> str:
+def cell(figure: str, mean: Estimate | None, narrow: bool = False, significant: int = 3) -> str:
     """`1,678 ± 12` in the figure's unit, the half-width of the confidence interval with the mean's decimals; the mean
-    alone where there is no interval, or none that shows with these decimals. `narrow` has one digit fewer."""
+    alone where there is no interval, or none that shows with these decimals. `narrow` has no spaces and two decimals at
+    most."""
     if mean is None:
         return "–"
     factor = figure_of(figure).factor
     value = mean.mean * factor
     half = 0.0 if mean.high is None else (mean.high - mean.mean) * factor
-    digits = decimals(value, half, 2 if narrow else 3)
-    told, spread = f"{value:,.{digits}f}", f"{half:,.{digits}f}"
+    digits = min(decimals(value, half, significant), 2 if narrow else 4)
+    told, spread = f"{value:,.{digits}f}".replace("-", "−"), f"{half:,.{digits}f}"
     if not float(spread.replace(",", "")):
         return told
     return f"{told}±{spread}" if narrow else f"{told} ± {spread}"
@@ -58,11 +64,12 @@ def decimals(value: float, half: float, significant: int) -> int:
     return min(max(0, significant - 1 - math.floor(math.log10(largest))), 4)
 
 
-def best_of(figure: str, means: Sequence[Estimate | None]) -> int | None:
-    """The place of the best mean, where its interval lies apart from every other; None where none does."""
+def best_of(figure: str, means: Sequence[Estimate | None], eligible: Sequence[bool]) -> int | None:
+    """The place of the best of the eligible means, where its interval lies apart from every other of them; None where
+    none does."""
     if figure not in LOWER_IS_BETTER | HIGHER_IS_BETTER:
         return None
-    known = {number: mean for number, mean in enumerate(means) if mean is not None}
+    known = {number: mean for number, mean in enumerate(means) if mean is not None and eligible[number]}
     if len(known) < 2:
         return None
     best = min(known, key=lambda number: badness(figure, known[number].mean))

@@ -100,7 +100,7 @@ def draw_faults(axes: Axes, run: Run, named: bool) -> None:
         axes.axvline(fault.t_s, color=style.VERMILLION, linewidth=0.8, linestyle=(0, (2, 1)), zorder=0.7)
         if named:
             axes.annotate(
-                f"× {fault.words}", (fault.t_s, 0.5), (3, 0), xycoords=("data", "axes fraction"),
+                f"× {fault.target}", (fault.t_s, 0.5), (3, 0), xycoords=("data", "axes fraction"),
                 textcoords="offset points", va="center", fontsize=style.SMALL_PT,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
             )  # fmt: skip

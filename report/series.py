@@ -17,15 +17,19 @@ NICE_WIDTHS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 
 class Fault(NamedTuple):
-    """Something that was broken on purpose: when, on the journal's axis, and what, in words."""
+    """Something that was broken on purpose: when, on the journal's axis, what kind of fault it was, and what it hit."""
 
     t_s: float
-    words: str
+    kind: str
+    target: str
 
 
 def faults(run: Run) -> list[Fault]:
     found = run.info.get("faults") or []
-    return [Fault(float(each["t_s"]), f"{each['kind'].replace('-', ' ')}, {each['target']}") for each in found]
+    return [
+        Fault(float(each["t_s"]), str(each["kind"]).replace("-", " "), str(each["target"] or "nothing there"))
+        for each in found
+    ]
 
 
 def bin_edges(start_s: float, end_s: float, width_s: float) -> Floats:
@@ -62,7 +66,7 @@ def static_loss(due_s: "pd.Series[float]", rate_limit_rps: float, instances: int
     together they answer so many requests in any second as their rate limits allow."""
     most, accepted, refused = int(rate_limit_rps * instances), deque[float](), 0
     for t_s in np.sort(due_s.to_numpy(dtype=np.float64)):
-        while accepted and accepted[0] <= t_s - WINDOW_S:
+        while accepted and accepted[0] <= t_s - WINDOW_S + 1e-9:
             accepted.popleft()
         if len(accepted) < most:
             accepted.append(t_s)

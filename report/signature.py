@@ -50,7 +50,7 @@ def signature_figure(
         for name, row in zip(rows, grid, strict=True):
             edges_s = [series.bin_edges(*span_s, width_s) for span_s in spans_s]
             draw_row(name, list(row), runs, edges_s)
-            style.panel_title(row[0], "abcd"[rows.index(name)], title(name, width_s, runs))
+            style.panel_title(row[0], "abcd"[rows.index(name)], title(name, width_s))
         fleet = grid[rows.index("fleet")]
         limit_fleet(list(fleet), label_rows(runs[0], spans_s[0]) if listed else [])
         if listed:
@@ -60,12 +60,10 @@ def signature_figure(
     return figure
 
 
-def title(panel: str, width_s: float, runs: Sequence[Run]) -> str:
-    scales = {run.info.get("time_scale", 1) for run in runs} - {1, None}
-    scaled = f"; for the policy, time passes {' or '.join(f'{scale:g}' for scale in scales)} times faster"
+def title(panel: str, width_s: float) -> str:
     return {
         "load": f"Load, means over {width_s:g} s",
-        "fleet": f"Fleet{scaled if scales else ''}",
+        "fleet": "Fleet",
         "losses": "Not served",
         "latency": f"Latency from the due time, percentiles over {2 * width_s:g} s",
     }[panel]
@@ -148,8 +146,15 @@ def finish(figure: Figure, bottom: Sequence[Axes], runs: Sequence[Run], spans_s:
         axes.set_xlim(*span_s)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=max(3, 12 // len(runs)), steps=[1, 2, 3, 5, 6, 10]))
     simulated = "simulated " if all(run.simulated for run in runs) else ""
-    figure.supxlabel(f"{simulated}time since the controller's start (s)", fontsize=style.LABEL_PT, y=0.004)
+    label = f"{simulated}time since the controller's start (s){time_scale(runs)}"
+    figure.supxlabel(label, fontsize=style.LABEL_PT, y=0.004)
     figure.align_ylabels()
+
+
+def time_scale(runs: Sequence[Run]) -> str:
+    """How much faster time passes for the policies, where it does."""
+    scales = sorted({float(run.info.get("time_scale") or 1) for run in runs} - {1.0})
+    return f"; for the policy it passes {' or '.join(f'{scale:g}' for scale in scales)} times faster" if scales else ""
 
 
 def place(figure: Figure, top: Sequence[Axes], names: Sequence[str]) -> None:

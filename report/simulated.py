@@ -18,7 +18,7 @@ from report import style, words
 from report.signature import time_range_s
 from report.study import Study
 
-MOST, COLUMNS, ROW_MM = 9, 3, 36.0
+MOST, COLUMNS, ROW_MM = 12, 3, 31.0
 LOOKS = {"real": style.LINES["in service"], "simulated": {**style.LINES["wanted"], "color": style.VERMILLION}}
 
 
@@ -107,8 +107,9 @@ def both(twin: Twin, name: str) -> tuple[Any, Any]:
 
 
 def twins_figure(twins: Sequence[Twin]) -> Figure:
-    """The instances in service, recorded and simulated, a small panel a run."""
-    shown = twins[:MOST]
+    """The instances in service, recorded and simulated, a small panel for the first arm of each experiment."""
+    first = {twin.name.partition(", ")[0]: twin for twin in reversed(twins)}
+    shown = [twin for twin in twins if twin in first.values()][:MOST]
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     with style.look():

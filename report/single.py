@@ -8,31 +8,31 @@ import pandas as pd
 from experiments.loading import Run
 from report import environment, words
 
-MOST_DECISIONS, MOST_LINES, CHARACTERS_A_LINE = 24, 25, 92
+MOST_LINES, CHARACTERS_A_LINE = 25, 92
 
 
-def listed_decisions(reasons: list[str]) -> set[int]:
+def listed_decisions(reasons: list[str], most_lines: int = MOST_LINES) -> set[int]:
     """Numbers (from 1) of the decisions that the table lists, given all reasons in order.
 
-    All of them if they fit beside the run's other tables on one page, otherwise the first and the last ones.
+    All of them if they fit into so many lines, otherwise the first and the last ones.
     """
     count = len(reasons)
-    for most in range(min(count, MOST_DECISIONS), 1, -1):
+    for most in range(min(count, most_lines), 1, -1):
         last = most // 3 if most < count else 0
         listed = {*range(1, most - last + 1), *range(count - last + 1, count + 1)}
-        if sum(1 + len(reasons[number - 1]) // CHARACTERS_A_LINE for number in listed) <= MOST_LINES:
+        if sum(1 + len(reasons[number - 1]) // CHARACTERS_A_LINE for number in listed) <= most_lines:
             return listed
     return {1} if count else set()
 
 
-def listed(run: Run) -> frozenset[int]:
+def listed(run: Run, most_lines: int = MOST_LINES) -> frozenset[int]:
     """The numbers of the decisions that the run's table lists and its figure names."""
-    return frozenset(listed_decisions(run.decisions["reason"].astype(str).tolist()))
+    return frozenset(listed_decisions(run.decisions["reason"].astype(str).tolist(), most_lines))
 
 
-def decision_rows(decisions: pd.DataFrame) -> list[dict[str, str]]:
+def decision_rows(decisions: pd.DataFrame, most_lines: int = MOST_LINES) -> list[dict[str, str]]:
     """The listed decisions in words, and one row without a number that says how many were left out."""
-    listed, rows = listed_decisions(decisions["reason"].astype(str).tolist()), []
+    listed, rows = listed_decisions(decisions["reason"].astype(str).tolist(), most_lines), []
     gap = len(decisions) - len(listed)
     fields = decisions[["t_s", "was", "wanted", "reason"]].itertuples(index=False)
     for place, (t_s, was, wanted, reason) in enumerate(fields, start=1):
@@ -95,24 +95,31 @@ def _time_scale(run: Run) -> list[tuple[str, list[str]]]:
     return [("time", [told])] if isinstance(factor, int | float) and factor != 1 else []
 
 
-def setup_rows(run: Run, name_machine: bool) -> list[dict[str, Any]]:
-    """The set-up of a run: name and one or more lines of text; the machine only where runs were made on several."""
-    shape = run.info.get("shape")
-    shape = shape if isinstance(shape, dict) else {}
+def setup_of(run: Run) -> dict[str, list[str]]:
+    """What was set up for a run: name and one or more lines of text."""
+    shape = environment.section(run.info, "shape")
+    apply, boot = (words.plain(run.policy.get(key, "–")) for key in ("apply", "boot"))
     rows = [
         ("load", [words.shape_words(shape)]),
-        ("arrivals", [words.arrival_words(shape)]),
-        ("rate limit", [words.service_words(run.policy)]),
+        ("requests", [words.arrival_words(shape)]),
+        ("instance", [words.service_words(run.policy)]),
         ("policy", words.policy_words(run.policy)),
-        ("limits", [words.limit_words(run.policy)]),
-        ("changes applied by", [words.plain(run.policy.get("apply", "–"))]),
-        ("instances boot by", [words.plain(run.policy.get("boot", "–"))]),
-        ("policy file", [words.plain(run.info.get("policy_file", "–"))]),
+        ("fleet", [words.limit_words(run.policy)]),
+        ("actions", [f"changes by {apply}, boots by {boot}"]),
         *_time_scale(run),
-        ("project commit", [words.plain(environment.section(run.info, "versions").get("commit", "–"))[:12]]),
     ]
-    rows += [("machine", [environment.machine_line(run.info)])] if name_machine else []
-    return [{"name": name, "lines": lines} for name, lines in rows]
+    return dict(rows)
+
+
+def setup_rows(run: Run, name_machine: bool) -> list[dict[str, Any]]:
+    """The set-up and where it comes from; the machine only where runs were made on several."""
+    rows = setup_of(run) | {
+        "seed": [words.plain(environment.section(run.info, "shape").get("seed", "–"))],
+        "policy file": [words.plain(run.info.get("policy_file", "–"))],
+        "project commit": [words.plain(environment.section(run.info, "versions").get("commit", "–"))[:12]],
+    }
+    rows |= {"machine": [environment.machine_line(run.info)]} if name_machine else {}
+    return [{"name": name, "lines": lines} for name, lines in rows.items()]
 
 
 def finding(run: Run) -> str:

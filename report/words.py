@@ -20,7 +20,20 @@ METRICS = {
     "latency_ms_p99": ("p99 latency", " ms"),
 }
 UNITS = {"_rps": " requests/s", "_ms": " ms", "_s": " s", "_percent": " %", "_mib": " MiB", "_gib": " GiB"}
-HIDDEN_SHAPE_KEYS = ("kind", "arrivals", "seed", "integral_share", "duration_s")
+HIDDEN_SHAPE_KEYS = ("kind", "shape", "mode", "arrivals", "seed", "integral_share", "integral_steps", "duration_s")
+SHAPES = {
+    "constant": "constant {rate_rps} requests/s",
+    "ramp": "ramp from {low_rps} to {peak_rps} and back to {low_rps} requests/s",
+    "step": "step from {low_rps} to {high_rps} requests/s after {before_s} s",
+    "spike": "flash crowd after {before_s} s: from {low_rps} to {peak_rps} requests/s within {up_s} s, {hold_s} s "
+    "there, {down_s} s back",
+    "square": "{low_rps} and {high_rps} requests/s in turn, with a period of {period_s} s",
+    "triangle": "straight up and down between {low_rps} and {peak_rps} requests/s, with a period of {period_s} s",
+    "sine": "sine between {low_rps} and {peak_rps} requests/s, with a period of {period_s} s",
+    "noise": "noise around {mean_rps} requests/s, up to {spread_rps} off, a new level each {interval_s} s",
+    "onoff": "{high_rps} requests/s for {on_s} s and none for {off_s} s in turn",
+    "closed": "closed loop: {users} at a time, each {think_s} s after its answer",
+}
 
 
 def number(value: Any, digits: int = 0, unit: str = "") -> str:
@@ -91,17 +104,25 @@ def run_name(run_id: str, simulated: bool) -> str:
 
 
 def shape_words(shape: dict[str, Any]) -> str:
-    """The load shape in one phrase, e.g. `ramp from 5 to 100 and back to 5 requests/s over 180 s`."""
-    kind, seconds = str(shape.get("kind", "unnamed shape")), shape.get("duration_s")
-    over = f" over {seconds:g} s" if isinstance(seconds, int | float) else ""
-    low, peak = shape.get("low_rps"), shape.get("peak_rps")
-    if kind == "ramp" and low is not None and peak is not None:
-        return f"ramp from {plain(low)} to {plain(peak)} and back to {plain(low)} requests/s{over}"
-    high, before = shape.get("high_rps"), shape.get("before_s")
-    if kind == "step" and None not in (low, high, before):
-        return f"step from {plain(low)} to {plain(high)} requests/s after {plain(before)} s{over}"
-    rest = [quantity(key, value) for key, value in shape.items() if key not in HIDDEN_SHAPE_KEYS and value is not None]
-    return f"{kind.replace('_', ' ')}{': ' if rest else ''}{', '.join(rest)}{over}"
+    """The load shape in one phrase, e.g. `ramp from 5 to 100 and back to 5 requests/s, 180 s in all`."""
+    seconds = shape.get("duration_s")
+    over = f", {seconds:g} s in all" if isinstance(seconds, int | float) else ""
+    parts = shape.get("of")
+    if isinstance(parts, list):
+        joined = "; ".join(_shape(part) for part in parts if isinstance(part, dict))
+        return f"{shape.get('kind', 'combination')} of: {joined}{over}"
+    return f"{_shape(shape)}{over}"
+
+
+def _shape(shape: dict[str, Any]) -> str:
+    kind = str(shape.get("kind") or shape.get("shape") or "unnamed shape")
+    known = {key: plain(value) for key, value in shape.items() if value is not None}
+    try:
+        phrase = SHAPES[kind].format(**known)
+    except KeyError:  # a shape that is not known here, or that lacks what belongs to it
+        rest = [quantity(key, shape[key]) for key in known if key not in HIDDEN_SHAPE_KEYS]
+        return f"{kind.replace('_', ' ')}{': ' if rest else ''}{', '.join(rest)}"
+    return f"{phrase}, back {known['high_s']} s later" if kind == "step" and "high_s" in known else phrase
 
 
 def arrival_words(shape: dict[str, Any]) -> str:
@@ -110,9 +131,10 @@ def arrival_words(shape: dict[str, Any]) -> str:
     if shape.get("arrivals") is not None:
         parts.append({"even": "evenly spaced", "poisson": "Poisson"}.get(shape["arrivals"], str(shape["arrivals"])))
     if isinstance(shape.get("integral_share"), int | float):
-        parts.append(f"{100 * shape['integral_share']:g} % numerical integrals, the rest objects")
-    if shape.get("seed") is not None:
-        parts.append(f"seed {shape['seed']}")
+        steps = shape.get("integral_steps")
+        of_steps = f" of at most {steps:,} steps" if isinstance(steps, int) else ""
+        share, rest = shape["integral_share"], "" if shape["integral_share"] == 1 else ", the rest objects"
+        parts.append(f"{100 * share:g} % numerical integrals{of_steps}{rest}")
     return "; ".join(parts) or "–"
 
 
@@ -146,26 +168,32 @@ def policy_words(policy: dict[str, Any]) -> list[str]:
 
 
 def limit_words(policy: dict[str, Any]) -> str:
-    """The fleet's bounds and the tick, e.g. `1 to 20 instances, 0 standby; a tick every 0.5 s`."""
+    """The fleet's bounds and the tick, e.g. `1 to 20 instances, standby 2, a tick every 0.5 s`."""
     bounds = policy.get("instances")
     parts = []
     if isinstance(bounds, dict):
-        parts.append(f"{plain(bounds.get('min', '?'))} to {plain(bounds.get('max', '?'))} instances")
-        rest = {key: value for key, value in bounds.items() if key not in ("min", "max")}
-        parts += [quantity(key, value) for key, value in rest.items()]
+        least, most = (plain(bounds.get(key, "?")) for key in ("min", "max"))
+        always = f"always {plural(bounds.get('max'), 'instance')}"
+        parts.append(f"{least} to {most} instances" if least != most else always)
+        rest = {key: value for key, value in bounds.items() if key not in ("min", "max") and value}
+        parts += [quantity(key, value).replace("_", " ") for key, value in rest.items()]
     if "tick_s" in policy:
         parts.append(f"a tick every {plain(policy['tick_s'])} s")
     return ", ".join(parts) or "–"
 
 
 def service_words(policy: dict[str, Any]) -> str:
-    """The rate limit of one instance and what happens beyond it."""
+    """What limits one instance, and what happens beyond its rate limit."""
     service = policy.get("service")
     if not isinstance(service, dict) or "rate_limit" not in service:
         return "–"
+    cores = service.get("cpu_cores")
+    processor = f"; at most {plain(cores)} of a core" if cores else ""
+    if not service["rate_limit"]:
+        return f"no rate limit{processor}"
     beyond = {"reject": "beyond it an instance answers 429", "queue": "beyond it requests queue in the balancer"}
     after = beyond.get(str(service.get("overload")), "")
-    return f"{plain(service['rate_limit'])} requests/s per instance{'; ' + after if after else ''}"
+    return f"{plain(service['rate_limit'])} requests/s per instance{'; ' + after if after else ''}{processor}"
 
 
 def tidy(text: str) -> str:

@@ -37,6 +37,20 @@ def test_peak_is_the_high_rate_of_a_step(tmp_path: Path) -> None:
     assert json.loads((folder / "run.json").read_text())["shape"]["high_rps"] == 30
 
 
+def test_a_trace_is_simulated_in_place_of_the_scenario_s_load(tmp_path: Path) -> None:
+    counts = [100 + 40 * (minute % 7) for minute in range(60)]
+    lines = [f"{minute},{count}\n" for minute, count in enumerate(counts)]
+    (tmp_path / "trace.csv").write_text("".join(["minute,requests\n", *lines]))
+    given = tmp_path / "load.yaml"
+    given.write_text(f"{{shape: trace, file: {tmp_path}/trace.csv, speed: 120, peak_rps: 30}}")
+    assert main(["simulate", "ramp", "--load", str(given), "--results", str(tmp_path / "results")]) == 0
+    (folder,) = (tmp_path / "results").iterdir()
+    told = json.loads((folder / "run.json").read_text())
+    assert (told["shape"]["kind"], told["duration_s"]) == ("trace", 30)
+    expected = 0.5 * sum(counts) * 30 / max(counts)
+    assert json.loads((folder / "summary.json").read_text())["offered"] == pytest.approx(expected, abs=1)
+
+
 def test_another_policy_is_simulated(tmp_path: Path) -> None:
     policy = "experiments/policies/lossless.yaml"
     assert main(["simulate", "ramp", *SHORT, "--policy", policy, "--results", str(tmp_path)]) == 0

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,38 @@ def write_run(results: Path, run_id: str = "20261121-031500-ramp", **info: Any) 
         writer.writerow(["due_s", "sent_s", "done_s", "kind", "status", "outcome", "error"])
         writer.writerows([[round(v, 4) if isinstance(v, float) else v for v in row] for row in rows])
     return summary
+
+
+def experiment(name: str, arm: str, arms: list[str], repeat: int, repeats: int, **changes: Any) -> dict[str, Any]:
+    """The field `experiment` of a run.json."""
+    return {
+        "name": name, "title": f"The {name} experiment", "hypothesis": f"What {name} should show.", "arm": arm,
+        "arms": arms, "repeat": repeat, "repeats": repeats, "set": "standard", "order": 1, "expect": [], **changes,
+    }  # fmt: skip
+
+
+def copy_run(results: Path, source: Path, run_id: str, info: dict[str, Any], summary: dict[str, Any]) -> Path:
+    """A copy of a run with other fields in its run.json and its summary.json."""
+    folder = results / run_id
+    shutil.copytree(source, folder)
+    for name, changes in (("run.json", {"run_id": run_id, **info}), ("summary.json", summary)):
+        content = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**content, **changes}))
+    return folder
+
+
+def write_experiment(
+    results: Path, source: Path, name: str, figures: dict[str, list[dict[str, Any]]], **changes: Any
+) -> list[Path]:
+    """Runs of an experiment as copies of one run: for each arm the summary's figures of each repeat. `changes` are of
+    the field `experiment`, or of the whole run.json where they are `kind` or `faults`."""
+    whole: dict[str, Any] = {key: changes.pop(key) for key in ("kind", "faults") if key in changes}
+    arms, repeats = changes.pop("arms", list(figures)), max(map(len, figures.values()))
+    folders = []
+    for arm, summaries in figures.items():
+        for repeat, summary in enumerate(summaries, start=1):
+            told = experiment(name, arm, arms, repeat, repeats, **changes)
+            slug = "-".join(part for part in (name, arm.replace("/", "-"), str(repeat)) if part)
+            run_id = f"{source.name[:15]}-{slug}"
+            folders.append(copy_run(results, source, run_id, {"experiment": told, **whole}, summary))
+    return folders

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from report import comparison, series
+from report.study import Study, studies_of
+from tests.report.synthetic import write_experiment
+from tests.report.test_report import build, needs_pdftotext, text_of
+
+FIGURES = {
+    "rules/ramp": (1.5, 0.0), "rules/step": (1.8, 0.005), "hpa/ramp": (1.6, 0.002), "hpa/step": (1.2, 0.06),
+    "static/ramp": (2.5, 0.0), "static/step": (1.9, 0.001),
+}  # fmt: skip
+names = st.sampled_from("abcdefg")
+planes = st.dictionaries(names, st.tuples(st.floats(0, 3), st.floats(0, 5)), min_size=1)
+
+
+def compared(results: Path, source: Path) -> Study:
+    arms = {
+        arm: [{"cost_ratio": cost, "not_served_share": lost, "latency_ms_p99": 8.0 + number,
+               "oracle_instance_seconds": 900.0} for number in range(2)]
+        for arm, (cost, lost) in FIGURES.items()
+    }  # fmt: skip
+    write_experiment(results, source, "comparison", arms)
+    (study,) = studies_of(results)
+    return study
+
+
+@given(planes)
+def test_the_best_are_acceptable_and_beaten_by_none(points: dict[str, tuple[float, float]]) -> None:
+    best = comparison.best_of(points)
+    acceptable = {name for name, (_, lost) in points.items() if lost <= comparison.ACCEPTABLE_PERCENT}
+    pool = acceptable or set(points)
+    assert best
+    assert best <= pool
+    for name in pool:
+        cost, lost = points[name]
+        beaten = any(c <= cost and q <= lost and (c, q) != (cost, lost) for other in pool for c, q in [points[other]])
+        assert (name in best) is not beaten
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 20), min_size=1, max_size=120), st.integers(1, 6))
+def test_a_larger_fixed_fleet_loses_no_more_and_a_large_one_nothing(due_s: list[float], count: int) -> None:
+    times_s = pd.Series(due_s)
+    small, larger = (series.static_loss(times_s, 3.0, number) for number in (count, count + 1))
+    assert 0 <= larger <= small < 1
+    assert series.static_loss(times_s, 3.0, len(due_s)) == 0
+
+
+def test_a_fixed_fleet_refuses_what_is_beyond_its_rate_limit() -> None:
+    even = pd.Series(np.arange(200) / 20)  # 20 requests/s
+    assert series.static_loss(even, 10.0, 1) == 0.5
+    assert series.static_loss(even, 10.0, 2) == 0
+
+
+def test_arms_are_policies_by_load(tmp_path: Path, source: Path) -> None:
+    study = compared(tmp_path, source)
+    found = comparison.by_load(study)
+    assert list(found) == ["ramp", "step"]
+    assert list(found["ramp"]) == ["rules", "hpa", "static"]
+    assert comparison.mean_points(found["step"])["hpa"] == (1.2, 6.0)
+
+
+def test_cost_is_best_only_among_those_that_serve(tmp_path: Path, source: Path) -> None:
+    rows = {row["name"]: row["cells"] for row in comparison.comparison_data(compared(tmp_path, source))["headline"]}
+    ratio_under_step = {name: cells[5] for name, cells in rows.items()}
+    assert {name for name, cell in ratio_under_step.items() if cell["best"]} == {"rules"}
+    assert ratio_under_step["hpa"]["text"] == "1.20"
+
+
+def test_each_plane_has_a_point_a_repeat_and_fixed_fleets_until_nothing_is_lost(tmp_path: Path, source: Path) -> None:
+    ramp, step = comparison.planes(compared(tmp_path, source))
+    assert (ramp.load, step.load) == ("ramp", "step")
+    assert len(ramp.points["hpa"]) == 2
+    assert ramp.best == {"rules"}
+    assert step.best == {"rules", "static"}
+    losses = [lost for _, lost in ramp.frontier]
+    assert losses[-1] == 0
+    assert losses == sorted(losses, reverse=True)
+    assert all(lost > 0 for lost in losses[:-1])
+
+
+@needs_pdftotext
+def test_the_report_has_the_policies_on_its_first_page_and_a_section_on_them(tmp_path: Path, source: Path) -> None:
+    results = tmp_path / "results"
+    compared(results, source)
+    text = text_of(build(results))
+    assert "Of 3 policies, under ramp rules lost none of the requests at 1.50 times the oracle’s cost" in text
+    assert text.index("Load: ramp Load: step") < text.index("Architecture")
+    assert "Policies compared" in text
+    assert "not served (%)" in text
+    assert "All metrics under step" in text
+    assert "Experiments not run:" in text
