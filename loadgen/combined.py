@@ -100,8 +100,6 @@ AnySpec = Annotated[
     Field(discriminator="shape"),
 ]  # fmt: skip
 Factor = Annotated[float, Field(gt=0, le=specs.MOST_RPS)]
-Part = Annotated[
-    Annotated[AnySpec, Tag("shape")] | Annotated[Factor, Tag("number")], Discriminator(_kind)
-]
+Part = Annotated[Annotated[AnySpec, Tag("shape")] | Annotated[Factor, Tag("number")], Discriminator(_kind)]
 for model in (Sum, Product, Then):
     model.model_rebuild()

@@ -46,9 +46,9 @@ class OpenLoad(AnyLoad):
     @classmethod
     def _apart(cls, document: Any) -> Any:
         """In a document the fields of the shape stand beside the load's own."""
-        if not isinstance(document, Mapping) or "spec" in document:
+        if not isinstance(document, Mapping) or isinstance(document.get("spec"), Spec):
             return document
-        own = {name: value for name, value in document.items() if name in cls.model_fields}
+        own = {name: value for name, value in document.items() if name in cls.model_fields and name != "spec"}
         return {**own, "spec": {name: value for name, value in document.items() if name not in own}}
 
     @model_serializer
@@ -157,9 +157,7 @@ def _mode(document: Any) -> str:
     return "closed" if is_closed else "open"
 
 
-Load = Annotated[
-    Annotated[OpenLoad, Tag("open")] | Annotated[ClosedLoad, Tag("closed")], Discriminator(_mode)
-]
+Load = Annotated[Annotated[OpenLoad, Tag("open")] | Annotated[ClosedLoad, Tag("closed")], Discriminator(_mode)]
 
 
 @lru_cache(maxsize=32)
@@ -190,7 +188,10 @@ def read_load(path: Path) -> Load:
 def error_line(error: ValidationError) -> str:
     """The first fault of a document in one line: place, value, what is legal."""
     first = error.errors()[0]
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"] if part not in TAGS)
+    is_field = first["type"] in ("extra_forbidden", "missing")  # what the place ends with
+    kept = [part for part in first["loc"][: -1 if is_field else None] if part not in TAGS]
+    named = (*kept, first["loc"][-1]) if is_field else kept
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in named)
     value = f"{first['input']!r}" if isinstance(first["input"], str | int | float) else ""
     message = first["msg"].removeprefix("Value error, ")
     if first["type"].startswith("union_tag"):

@@ -35,7 +35,7 @@ HEAD_START_S = 0.1  # from the start of the user to the origin of the load
 WORKERS_HEAD_START_S = 1.0  # the orders and the users have to reach all workers before
 CHUNK = 5000  # records a message
 PATIENCE_S = 5.0  # with workers that are to end their walks early
-MARGIN_S = 8.0  # after the last request could have ended, until a worker that has told nothing is given up
+MARGIN_S = 5.0  # after the last request could have ended, until a worker that has told nothing is given up
 ORDER, STOP, RECORDS, END = "loadgen-order", "loadgen-stop", "loadgen-records", "loadgen-end"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # the same where CLOCK_MONOTONIC is
 
@@ -52,6 +52,25 @@ class Post(ABC):
         self.result: Result | None = None
 
     @abstractmethod
+    def close(self) -> None:
+        """End what is still on."""
+
+    def end_test(self) -> None:
+        """End the test, and Locust with it where there is no web interface."""
+        if runner := self.environment.runner:
+            gevent.spawn(runner.stop if self.environment.web_ui else runner.quit)
+
+    def give_up(self, error: str) -> None:
+        """The run cannot come to its end: the test ends, and Locust with code 1."""
+        logger.error(error)
+        self.environment.process_exit_code = 1
+        self.end_test()
+
+
+class Walker(Post):
+    """A process that has a user."""
+
+    @abstractmethod
     def order(self) -> Order | None:
         """What the user that starts now is to do. Raises OptionError."""
 
@@ -59,20 +78,17 @@ class Post(ABC):
     def ended(self, result: Result) -> None:
         """The user's walk has ended."""
 
+    @abstractmethod
+    def failed(self, error: str) -> None:
+        """The user cannot do what was ordered."""
+
     def close(self) -> None:
         """End a walk that is still on."""
         if self.environment.runner:
             self.environment.runner.stop()
 
-    def finish(self, result: Result) -> None:
-        """The run has ended. Unless it was interrupted, the test ends with it, and without a web interface Locust."""
-        self.result = result
-        runner = self.environment.runner
-        if result.is_complete and runner:
-            gevent.spawn(runner.stop if self.environment.web_ui else runner.quit)
 
-
-class Alone(Post):
+class Alone(Walker):
     """One process that offers the whole load; `given` gives what was asked for."""
 
     def __init__(self, environment: Environment, given: Given) -> None:
@@ -84,10 +100,15 @@ class Alone(Post):
         return Order(load, sending, time.monotonic() + HEAD_START_S)
 
     def ended(self, result: Result) -> None:
-        self.finish(result)
+        self.result = result
+        if result.is_complete:  # what interrupted it ends the test too
+            self.end_test()
+
+    def failed(self, error: str) -> None:
+        self.give_up(error)
 
 
-class Worker(Post):
+class Worker(Walker):
     """Does its part of what the master orders, and tells the master what came of it."""
 
     def __init__(self, environment: Environment, runner: WorkerRunner, stop: Callable[[], None]) -> None:
@@ -106,17 +127,22 @@ class Worker(Post):
         data = msg.data
         self._origin_s = data["origin_s"]
         if data["boot_id"] != BOOT_ID.read_text():
-            logger.error("the master runs on another machine, whose clock is not this one's; legal is the same machine")
-            return self.ended(Result((), 0.0, 0.0, False))
-        load, sending = parse_load(data["load"]), Sending.model_validate(data["sending"])
+            return self.failed("is on another machine than the master, where its clock is not known")
+        try:
+            load, sending = parse_load(data["load"]), Sending.model_validate(data["sending"])
+        except ValueError as error:
+            return self.failed(str(error))
         self._order = Order(load, sending, data["origin_s"], data["index"], data["count"])
         return None
 
     def ended(self, result: Result) -> None:
         for records in _chunks(result.records):
             self._send(RECORDS, records=records)
-        self._send(END, elapsed_s=result.elapsed_s, is_complete=result.is_complete)
+        self._send(END, elapsed_s=result.elapsed_s, is_complete=result.is_complete, error="")
         self.result = result
+
+    def failed(self, error: str) -> None:
+        self._send(END, elapsed_s=0.0, is_complete=False, error=error)
 
     def _send(self, message: str, **data: Any) -> None:
         self._runner.send_message(message, {"origin_s": self._origin_s, **data})
@@ -139,12 +165,6 @@ class Master(Post):
         runner.register_message(END, self._take_end)
         environment.events.test_start.add_listener(self._begin)  # type: ignore[no-untyped-call]
 
-    def order(self) -> None:
-        """A master has no user."""
-
-    def ended(self, result: Result) -> None:
-        """A master has no user."""
-
     def _begin(self, **_kwargs: Any) -> None:
         clients = self._runner.clients
         workers = [node.id for node in (*clients.ready, *clients.running, *clients.spawning)]
@@ -154,8 +174,7 @@ class Master(Post):
             self._load, sending = self._given()
         except OptionError as error:
             logger.error(error)
-            gevent.spawn(self._runner.stop)
-            return
+            return self.end_test()
         self._all_told.clear()
         self._origin_s = time.monotonic() + WORKERS_HEAD_START_S
         order = {"load": self._load.model_dump(mode="json"), "sending": sending.model_dump(mode="json"),
@@ -163,24 +182,28 @@ class Master(Post):
         for index, worker in enumerate(workers):
             self._runner.send_message(ORDER, {**order, "index": index}, worker)
         longest_s = WORKERS_HEAD_START_S + self._load.duration_s + sending.request_timeout_s + MARGIN_S
-        gevent.spawn_later(longest_s, self._give_up, self._origin_s)
+        gevent.spawn_later(longest_s, self._give_up_silent, self._origin_s)
+        return None
 
     def _take_records(self, msg: Message, **_kwargs: Any) -> None:
         if msg.data["origin_s"] == self._origin_s:
             self._records += (Record(*fields) for fields in msg.data["records"])
 
     def _take_end(self, msg: Message, **_kwargs: Any) -> None:
-        if msg.data["origin_s"] == self._origin_s and msg.node_id in self._silent:
-            self._silent.discard(msg.node_id)
-            self._ends.append(msg.data)
-            if not self._silent:
-                self._finish()
-
-    def _give_up(self, origin_s: float) -> None:
-        if origin_s == self._origin_s and self._load:
-            logger.error("%d of the workers told nothing", len(self._silent))
+        if msg.data["origin_s"] != self._origin_s or msg.node_id not in self._silent:
+            return
+        self._silent.discard(msg.node_id)
+        self._ends.append(msg.data)
+        if msg.data["error"]:
+            self.give_up(f"worker {msg.node_id}: {msg.data['error']}")
+            self._runner.send_message(STOP)
+        if not self._silent:
             self._finish()
-            gevent.spawn(self._runner.stop if self.environment.web_ui else self._runner.quit)
+
+    def _give_up_silent(self, origin_s: float) -> None:
+        if origin_s == self._origin_s and self._load:
+            self.give_up("not all workers have told what came of their part")
+            self._finish()
 
     def _finish(self) -> None:
         """Make one result of what the workers told."""
@@ -189,7 +212,9 @@ class Master(Post):
             is_complete = not self._silent and all(end["is_complete"] for end in self._ends)
             elapsed_s = max((end["elapsed_s"] for end in self._ends), default=0.0) or 0.001
             records = sorted(self._records, key=lambda record: record.due_s)
-            self.finish(Result(records, elapsed_s, load.duration_s, is_complete, len(self._silent)))
+            self.result = Result(records, elapsed_s, load.duration_s, is_complete, len(self._silent))
+            if is_complete:  # what interrupted it ends the test too
+                self.end_test()
         self._all_told.set()
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from loadgen.ledger import outcome_of
 from loadgen.load import Load
 from loadgen.mix import Request
 from loadgen.options import OptionError, add_options, exit_with
-from loadgen.posts import Alone, Master, OneEach, Post, Worker
+from loadgen.posts import Alone, Master, OneEach, Post, Walker, Worker
 from loadgen.run import Order, Run, run_of
 from loadgen.sending import Sending
 from loadgen.strict_client import StrictClientPool, error_text
@@ -47,8 +47,10 @@ class LoadUser(FastHttpUser):
         _listen(events.init, lambda environment, **_kwargs: _start_up(environment, cls.form))
 
     def __init__(self, environment: Environment) -> None:
+        assert isinstance(self.post, Walker)
+        self.walker = self.post
         try:
-            self.order = self.post.order()
+            self.order = self.walker.order()
         except OptionError as error:
             raise StopTest(str(error)) from None
         if self.order:
@@ -59,14 +61,17 @@ class LoadUser(FastHttpUser):
     @task
     def follow_load(self) -> None:
         """Do what is ordered, once."""
-        order, self.order = self.order, None
-        if order:
-            run = LoadUser.latest_run = run_of(order, self.exchange)
+        if self.order:
+            try:
+                run = LoadUser.latest_run = run_of(self.order, self.exchange)
+            except OSError as error:
+                self.walker.failed(f"{error.filename}: {error.strerror}")
+                raise StopUser from None
             try:
                 run.walk()
             finally:
                 self.strict_pool.close()
-                self.post.ended(run.close())
+                self.walker.ended(run.close())
         raise StopUser
 
     def exchange(self, request: Request) -> tuple[int, str]:

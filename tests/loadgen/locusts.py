@@ -3,6 +3,7 @@
 import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -26,6 +27,12 @@ class Done(NamedTuple):
     stderr: str
 
 
+def free_port() -> int:
+    """A port of the loopback interface that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 def command(name: str, *options: str) -> list[str]:
     """Of Locust with loadgen/<name>.py; without a web interface unless the options ask for one."""
     web = [] if "--web-port" in options else ["--headless"]
@@ -34,9 +41,11 @@ def command(name: str, *options: str) -> list[str]:
 
 @contextmanager
 def start(folder: Path, name: str, *options: str, **environment: str) -> Iterator[Process]:
-    """Locust in a process group of its own, none of which is left at the end."""
+    """Locust in a process group of its own, none of which is left at the end; a master has a free port."""
+    port = str(free_port())
+    ports = {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
     with subprocess.Popen(
-        command(name, *options), cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+        command(name, *options), cwd=folder, env={**os.environ, **ports, **environment}, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         try:

@@ -3,7 +3,8 @@
 import os
 import re
 import signal
-import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,17 +14,13 @@ import pytest
 import requests
 
 from loadgen.arrivals import due_times
+from loadgen.mix import RequestMix
 from loadgen.shapes import ramp
-from tests.loadgen.locusts import Row, due_s, locust, outcomes, rows_of, start
+from tests.loadgen.locusts import FOLDER, Row, due_s, free_port, locust, outcomes, rows_of, start
 from tests.loadgen.servers import tiny_server
 
-RAMP = ("--low", "5", "--peak", "60", "--duration", "4")
-COUNT = 130
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+RAMP = ("--low", "5", "--peak", "60", "--duration", "2")
+COUNT = 65
 
 
 def until(claim: Callable[[], Any], longest_s: float = 30) -> None:
@@ -43,45 +40,32 @@ def parts(folder: Path, count: int) -> list[list[Row]]:
 def schedule_is_whole(workers: list[list[Row]]) -> None:
     """Each arrival of RAMP was due once, and the workers took turns."""
     rows = [row for part in workers for row in part]
-    wanted_s = list(due_times(ramp(5, 60, 4), "even", 1))
+    wanted_s = list(due_times(ramp(5, 60, 2), "even", 1))
     origin_s = due_s(rows)[0] - wanted_s[0]
     for index, part in enumerate(workers):
         offsets_s = [t_s - origin_s for t_s in due_s(part)]
         assert offsets_s == pytest.approx(wanted_s[index :: len(workers)], abs=1e-5)
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_processes_share_one_schedule_and_the_master_sums_up(tmp_path: Path, count: int) -> None:
+def test_processes_share_one_schedule_and_one_mix_and_the_master_sums_up(tmp_path: Path) -> None:
+    options = (*RAMP, "--integral-share", "0.5", "--processes", "3", "--requests-csv", "r.csv")
     with tiny_server() as server:
-        done = locust(
-            tmp_path, "ramp", "--host", server.url, *RAMP, "--processes", str(count), "--requests-csv", "r.csv"
-        )  # fmt: skip
+        done = locust(tmp_path, "ramp", "--host", server.url, *options)
     assert done.returncode == 0, done.stderr
-    workers = parts(tmp_path, count)
+    workers = parts(tmp_path, 3)
     schedule_is_whole(workers)
+    rows = sorted((row for part in workers for row in part), key=lambda row: float(row["due_s"]))
+    mix = RequestMix(1, 0.5)
+    assert [row["kind"] == "integral" for row in rows] == [mix.draw().kind == "integral" for _ in rows]
     assert server.statuses.total() == COUNT
     assert server.statuses[404] == 0
-    assert outcomes([row for part in workers for row in part]) == {"served": COUNT}
-    assert done.stdout.count("offered 130 (32.5/s)   served 130 (100.00 %)") == 1
+    assert outcomes(rows) == {"served": COUNT}
+    assert done.stdout.count("offered 65 (32.5/s)   served 65 (100.00 %)") == 1
     assert "Traceback" not in done.stderr
 
 
-def test_the_drawn_requests_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
-    kinds = []
-    for options in ((), ("--processes", "2")):
-        for path in tmp_path.glob("r*.csv"):
-            path.unlink()
-        with tiny_server() as server:
-            locust(tmp_path, "constant", "--host", server.url, "--duration", "2", "--integral-share", "0.5",
-                   "--requests-csv", "r.csv", *options)  # fmt: skip
-        rows = [row for path in tmp_path.glob("r*.csv") for row in rows_of(path)]
-        ordered = sorted(rows, key=lambda row: float(row["due_s"]))
-        kinds.append([row["kind"] == "integral" for row in ordered])
-    assert kinds[0] == kinds[1]
-
-
 def test_a_master_and_workers_of_their_own(tmp_path: Path) -> None:
-    """The workers need none of the options; a second run of the same shape is another test."""
+    """The workers need none of the options."""
     port = str(free_port())
     with tiny_server() as server:
         options = ("--master", "--expect-workers", "2", "--master-bind-port", port, "--requests-csv", "r.csv")
@@ -95,7 +79,7 @@ def test_a_master_and_workers_of_their_own(tmp_path: Path) -> None:
     assert master.returncode == 0, stderr
     schedule_is_whole(parts(tmp_path, 2))
     assert server.statuses.total() == COUNT
-    assert "served 130 (100.00 %)" in stdout
+    assert "served 65 (100.00 %)" in stdout
 
 
 def test_closed_loop_users_are_shared_too(tmp_path: Path) -> None:
@@ -153,7 +137,49 @@ def test_a_worker_that_dies_makes_the_run_incomplete(tmp_path: Path, monkeypatch
         until(lambda: server.statuses.total() > 5)
         os.kill(children_of(master.pid)[0], signal.SIGKILL)
         stdout, _ = master.communicate(timeout=60)
+    assert master.returncode == 1
     assert "workers that told nothing of their part: 1" in stdout
+    assert "interrupted after" in stdout
+
+
+ELSEWHERE = """
+import sys
+from pathlib import Path
+from locust.main import main
+from loadgen import posts
+posts.BOOT_ID = Path("/proc/version")
+sys.argv[0] = "locust"
+main()
+"""
+
+
+def test_a_worker_on_another_machine_is_refused(tmp_path: Path) -> None:
+    port = str(free_port())
+    options = ("--master", "--expect-workers", "1", "--master-bind-port", port)
+    with start(tmp_path, "ramp", *options) as master:
+        file = ["-f", str(FOLDER / "ramp.py"), "--worker", "--master-port", port]
+        worker = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE, *file], cwd=FOLDER.parent, capture_output=True, timeout=60, check=False
+        )
+        _, stderr = master.communicate(timeout=30)
+    assert (master.returncode, worker.returncode) == (1, 0)
+    assert "is on another machine than the master, where its clock is not known" in stderr
+
+
+def test_a_worker_that_cannot_write_its_part_ends_the_run(tmp_path: Path) -> None:
+    port = str(free_port())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    options = ("--master", "--expect-workers", "2", "--master-bind-port", port, "--requests-csv", "out/r.csv")
+    with (
+        tiny_server() as server,
+        start(tmp_path, "constant", "--host", server.url, "--duration", "50", *options) as master,
+        start(tmp_path, "constant", "--worker", "--master-port", port),
+        start(tmp_path / "elsewhere", "constant", "--worker", "--master-port", port),
+    ):
+        stdout, stderr = master.communicate(timeout=30)
+    assert master.returncode == 1
+    assert re.search(r"worker \S+: out/r\.worker-\d\.csv: No such file or directory", stderr)
     assert "interrupted after" in stdout
 
 
@@ -183,9 +209,9 @@ def test_with_the_web_interface_each_press_of_start_is_a_run(tmp_path: Path, pro
         until(lambda: is_up(url))
         if processes:
             until(lambda: requests.get(f"{url}/stats/requests", timeout=5).json()["workers"][1:])
-        for count in (130, 65):
+        for count in (65, 130):
             before = server.statuses.total()
-            swarm(url, low="5", peak="60", duration=str(4 * count / 130), arrivals="even")
+            swarm(url, low="5", peak="60", duration=str(count / 32.5), arrivals="even")
             until(lambda: state(url) != "stopped")
             until(lambda: state(url) == "stopped")
             assert server.statuses.total() - before == count
