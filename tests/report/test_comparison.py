@@ -65,6 +65,16 @@ def test_arms_are_policies_by_load(tmp_path: Path, source: Path) -> None:
     assert comparison.mean_points(found["step"])["hpa"] == (1.2, 6.0)
 
 
+def test_the_oracle_has_a_row_of_what_it_is_by_definition(tmp_path: Path, source: Path) -> None:
+    told = comparison.comparison_data(compared(tmp_path, source))
+    assert told["headline"][0]["name"] == "oracle"
+    assert [cell["text"] for cell in told["headline"][0]["cells"]] == ["0", "–", "1"] * 2
+    for table in told["tables"]:
+        costs = dict(zip(table["columns"], table["rows"][0]["cells"], strict=True))
+        assert float(costs["inst.-s"]["text"]) > 0
+        assert {cell["text"] for name, cell in costs.items() if name != "inst.-s"} == {"–"}
+
+
 def test_cost_is_best_only_among_those_that_serve(tmp_path: Path, source: Path) -> None:
     rows = {row["name"]: row["cells"] for row in comparison.comparison_data(compared(tmp_path, source))["headline"]}
     ratio_under_step = {name: cells[5] for name, cells in rows.items()}
