@@ -4,17 +4,17 @@ capacity(r) is the highest constant rate at which r instances meet the service l
 between a rate that held and one that did not (the "system analysis" of Herbst et al., SPEC RG 2016).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from experiments.deciding import settings_of
 from experiments.machine import machine, versions
-from experiments.metrics.service import SLO
+from experiments.metrics.capacity import FILE, PREFIX, mix_of
+from experiments.metrics.service import SLO, spells
 from experiments.processes import RunError, say
 from experiments.runner import write_json
 from experiments.scenario import Scenario
@@ -75,14 +75,14 @@ def judged(records: Sequence[Record], slo: SLO, rps: float) -> Trial:
     late_ms = [1000 * (r.done_s - r.due_s) for r in asked if r.outcome == "served" and r.done_s is not None]
     share = sum(map(slo.is_met_by, asked)) / len(asked) if asked else 0.0
     p95 = round(float(np.percentile(late_ms, 95)), 2) if late_ms else None
-    return Trial(round(rps, 3), share >= slo.share, round(share, 5), p95)
+    return Trial(round(rps, 3), bool(asked) and not spells(asked, slo), round(share, 5), p95)
 
 
 def measure(name: str, scenario: Scenario, results: Path, quick: bool) -> Path:
     """Measure the capacity of a scenario's instances under its mix of requests; the folder with capacity.json. Raises
     RunError."""
     started = datetime.now(UTC)
-    folder = results / f"capacity-{started:%Y%m%d-%H%M%S}-{name}"
+    folder = results / f"{PREFIX}{started:%Y%m%d-%H%M%S}-{name}"
     folder.mkdir(parents=True)
     settings, slo = settings_of(scenario, scenario.policy), SLO()
     levels, guess_rps = [], float(settings.service.rate_limit or 10)
@@ -96,9 +96,9 @@ def measure(name: str, scenario: Scenario, results: Path, quick: bool) -> Path:
         )
         guess_rps = capacity_rps(trials) / instances or guess_rps
         say(f"capacity of {instances}: {capacity_rps(trials):.4g} requests/s ({len(trials)} trials)")
-    write_json(folder / "capacity.json", {
+    write_json(folder / FILE, {
         "started": started.isoformat(timespec="seconds"), "scenario": name,
-        "service": settings.service.model_dump(mode="json"), "mix": mix_of(scenario.load),
+        "quick": quick, "service": settings.service.model_dump(mode="json"), "mix": mix_of(scenario.load),
         "slo": slo.model_dump(), "levels": levels, "machine": machine(), "versions": versions(),
     })  # fmt: skip
     return folder
@@ -123,8 +123,3 @@ def _level(
     with controller(folder / f"fleet-{instances}", policy) as testbed:
         testbed.await_fleet(instances)
         return search(attempt, guess_rps)
-
-
-def mix_of(load: Load) -> Mapping[str, Any]:
-    """What the requests of a load ask for, whatever their rate."""
-    return {"integral_share": load.integral_share, "integral_steps": load.integral_steps}

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from controller.cli import add_policy_options
+from experiments.choosing import OVERRIDES, changed_scenario
 from experiments.describe import describe
 from experiments.machine import ROOT
 from experiments.plan import planned as planned_runs
 from experiments.processes import RunError, say
 from experiments.runner import Run
-from experiments.scenario import Scenario, ScenarioError, load_scenario, names
+from experiments.scenario import ScenarioError, load_scenario, names
 from experiments.simulator.parameters import DEFAULT, ParametersError, load_parameters
 from experiments.tuning import command as tuning
-from loadgen.load import LoadError, read_load
 
 CALIBRATED = ("ramp", "cpu")  # the scenarios whose instances' capacity is measured: rate-limited, and CPU-limited ones
-OVERRIDES = ("low_rps", "highest_rps", "duration_s")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,6 +37,8 @@ def parser() -> argparse.ArgumentParser:
 def _add_scenario(command: argparse.ArgumentParser, optional: bool = False) -> None:
     """A scenario, and what to change in it."""
     command.add_argument("scenario", nargs="?" if optional else None, help=f"one of: {', '.join(names())}")
+    command.add_argument("--arm", metavar="NAME", help="this arm of the scenario")
+    command.add_argument("--quick", action="store_true", help="the scenario's short form")
     command.add_argument("--policy", metavar="FILE", help="instead of the scenario's policy file")
     command.add_argument("--load", type=Path, metavar="FILE", help="instead of the scenario's load; a YAML file of one")
     command.add_argument("--low", type=float, dest="low_rps", metavar="RPS", help="instead of the scenario's low rate")
@@ -52,10 +53,8 @@ def _add_scenario(command: argparse.ArgumentParser, optional: bool = False) -> N
 
 
 def _add_experiment(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--arm", metavar="NAME", help="this arm of the scenario only")
     command.add_argument("--repeat", type=_positive, metavar="N", help="instead of the scenario's number of repeats")
     command.add_argument("--seed", type=_seed, metavar="N", help="of the first repeat, instead of the scenario's")
-    command.add_argument("--quick", action="store_true", help="the scenario's short form")
 
 
 def _add_all(commands: Any) -> None:
@@ -70,7 +69,10 @@ def _add_all(commands: Any) -> None:
 
 
 def _add_results(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR", help="default: results/")
+    command.add_argument(
+        "--results", type=lambda text: Path(text).resolve(), default=ROOT / "results", metavar="DIR",
+        help="default: results/",
+    )  # fmt: skip
 
 
 def _add_simulator(commands: Any) -> None:
@@ -85,7 +87,9 @@ def _add_simulator(commands: Any) -> None:
     compare = commands.add_parser("compare", help="a real run against its simulation", description=what)
     _add_scenario(compare, optional=True)
     compare.add_argument("--run", type=Path, metavar="DIR", help="compare with this recorded run instead of a new one")
-    compare.add_argument("--seed", type=_seed, default=1, metavar="N", help="of the simulation")
+    compare.add_argument(
+        "--seed", type=_seed, default=1, dest="simulation_seed", metavar="N", help="of the simulation"
+    )
     what = "Make the simulator's parameters of recorded real runs; what these do not show is taken from --parameters."
     calibrate = commands.add_parser("calibrate", help="make the simulator's parameters", description=what)
     calibrate.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folders of real runs")
@@ -136,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ScenarioError, ParametersError) as error:
         print(f"experiments: {error}", file=sys.stderr)
         return 2
-    except RunError as error:
+    except (RunError, OSError) as error:
         print(f"experiments: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # whoever reads what is told has stopped
@@ -156,32 +160,6 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _scenario(options: argparse.Namespace) -> Scenario:
-    """The scenario with what the options change. Raises ScenarioError."""
-    overrides = {name: value for name in OVERRIDES if (value := getattr(options, name)) is not None}
-    scenario = load_scenario(options.scenario, {} if options.load else overrides)
-    if options.load is not None:
-        try:
-            load = read_load(options.load)
-            load = load.changed(**overrides) if overrides else load
-            scenario = scenario.model_copy(update={"load": load, "hypothesis": "None was made for this load."})
-        except LoadError as error:
-            raise ScenarioError(str(error)) from error
-    if options.policy is not None:
-        if not Path(options.policy).is_file():
-            raise ScenarioError(f"--policy {options.policy}: there is no such file")
-        scenario = scenario.model_copy(update={"policy": options.policy})
-    for path in options.shadow:
-        if not Path(path).is_file():
-            raise ScenarioError(f"--shadow {path}: there is no such file")
-    told = {
-        "shadows": tuple(map(str, options.shadow)),
-        "metrics": dict(options.metric),
-        "time_scale": options.time_scale,
-    }
-    return scenario.model_copy(update={key: value for key, value in told.items() if value})
-
-
 def _run(options: argparse.Namespace) -> int:
     """A scenario that is changed by hand is a run for itself, no part of an experiment."""
     changed = [name for name in ("policy", "load", *OVERRIDES, "time_scale") if getattr(options, name) is not None]
@@ -191,7 +169,9 @@ def _run(options: argparse.Namespace) -> int:
         planned = planned_runs(options.scenario, options.quick, options.arm, options.repeat, options.seed)
         suite = Suite(planned, options.results, load_parameters(DEFAULT), anew=True)
         return 0 if suite.execute() else 1
-    run = Run(options.scenario, _scenario(options), options.results)
+    if options.repeat not in (None, 1):
+        raise ScenarioError("--repeat goes with the scenario as it is, not with one that is changed")
+    run = Run(options.scenario, changed_scenario(options), options.results)
     say(describe(run.execute()))
     say(f"everything about this run lies in {run.folder}")
     return 0
@@ -212,10 +192,7 @@ def _simulate(options: argparse.Namespace) -> int:
     # Imported late: the other commands do without the simulator.
     from experiments.simulator.run import simulate
 
-    scenario = _scenario(options)
-    if options.seed is not None:
-        load = scenario.load.model_copy(update={"seed": options.seed})
-        scenario = scenario.model_copy(update={"load": load})
+    scenario = changed_scenario(options)
     parameters = load_parameters(options.parameters)
     folder, figures = simulate(options.scenario, scenario, options.results, parameters, scenario.load.seed)
     say(f"simulated\n{describe(figures)}")
@@ -230,10 +207,10 @@ def _compare(options: argparse.Namespace) -> int:
     if (folder is None) is (options.scenario is None):
         raise ScenarioError("compare needs a scenario, or a recorded run by --run, not both")
     if folder is None:
-        run = Run(options.scenario, _scenario(options), options.results)
+        run = Run(options.scenario, changed_scenario(options), options.results)
         say(describe(run.execute()))
         folder = run.folder
-    say(compare.table(compare.compare(folder, parameters, options.seed)))
+    say(compare.table(compare.compare(folder, parameters, options.simulation_seed)))
     say(f"the differences lie in {folder / compare.FILE}")
     return 0
 

@@ -8,10 +8,11 @@ from controller.judge import Judge
 from controller.ports import ControllerError
 from controller.reading import changed, load, unique
 from experiments.machine import ROOT
+from experiments.processes import RunError
 from experiments.scenario import Scenario, merged
 
 
-class PolicyError(Exception):
+class PolicyError(RunError):
     """A policy file cannot be used; the message is one line."""
 
 
@@ -39,6 +40,8 @@ def shadows_of(scenario: Scenario) -> list[Judge]:
 def arguments_of(scenario: Scenario) -> Sequence[str]:
     """What the controller is told beside its policy, which has its time already."""
     shadows = [part for path in scenario.shadows for part in ("--shadow", str(ROOT / path))]
-    metrics = [part for theirs, ours in scenario.metrics.items() for part in ("--metric", f"{theirs}={ours}")]
+    asked = {name for path in scenario.shadows for name in settings_of(scenario, path).metric_names}
+    named = {theirs: ours for theirs, ours in scenario.metrics.items() if theirs in asked}
+    metrics = [part for theirs, ours in named.items() for part in ("--metric", f"{theirs}={ours}")]
     scale = [] if scenario.time_scale is None else ["--time-scale", str(scenario.time_scale)]
     return [*shadows, *metrics, *scale]

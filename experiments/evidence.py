@@ -173,11 +173,13 @@ def _read(folder: Path) -> _Found | None:
 def _experiment(kind: str, runs: Sequence[_Found]) -> Experiment:
     """At least one run; all of one name and one kind."""
     ordered = sorted(runs, key=lambda run: (run.started, run.run_id))
-    newest = ordered[-1].facts
-    counting: dict[tuple[str, int], Repeat] = {}  # a later run replaces an earlier one
-    for run in ordered:
-        if run.facts["set"] == newest["set"] and run.repeat.number <= newest["repeats"]:
-            counting[run.facts["arm"], run.repeat.number] = run.repeat
+    chosen = [run for run in ordered if run.facts["set"] == "standard"] or ordered
+    newest = chosen[-1].facts
+    counting: dict[tuple[str, int], Repeat] = {}  # a later run replaces an earlier one, a valid one no invalid one
+    for run in chosen:
+        place = run.facts["arm"], run.repeat.number
+        if place not in counting or run.repeat.valid or not counting[place].valid:
+            counting[place] = run.repeat
     repeats = {
         name: tuple(repeat for (arm, _), repeat in sorted(counting.items()) if arm == name) for name in newest["arms"]
     }

@@ -1,6 +1,7 @@
 """Faults on purpose while a run is on: each at its time, and told with what it hit."""
 
 import json
+import logging
 import os
 import signal
 import threading
@@ -14,6 +15,8 @@ import lxc
 
 from controller.site import Site
 from experiments.scenario import Fault
+
+log = logging.getLogger("experiments")
 
 
 class Faults:
@@ -32,7 +35,7 @@ class Faults:
         self._began_s = 0.0
 
     def start(self) -> None:
-        """The load begins now."""
+        """The load generator has been started."""
         self._began_s = time.monotonic()
         self._thread.start()
 
@@ -46,7 +49,11 @@ class Faults:
             if self._stopping.wait(max(0.0, self._began_s + fault.at_s - time.monotonic())):
                 return
             at_s = time.monotonic() - origin_s(self._journal)
-            target = KINDS[fault.kind](self._journal, self._random)
+            try:
+                target = KINDS[fault.kind](self._journal, self._random)
+            except (OSError, ValueError) as error:
+                target = None
+                log.warning("%s at %g s: %s", fault.kind, fault.at_s, error)
             self.done.append({"t_s": round(at_s, 3), "kind": fault.kind, "target": target})
 
 

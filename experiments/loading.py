@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+TUNE_PREFIX = "tune-"  # begins the name of a folder of a search, see experiments.tuning
 BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is no run; see report.bench
 OUTCOMES = ("served", "rejected", "failed", "dropped")
 REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "error")

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments.deciding import settings_of
 from experiments.machine import ROOT
 from experiments.scenario import Scenario, ScenarioError, load_scenario
+
+WORDS = {"title", "hypothesis", "order", "repeat", "expect"}  # what a run does not depend on
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,9 @@ class PlannedRun:
     @property
     def key(self) -> str:
         """The same for runs that offer the same load to the same policies under the same conditions."""
-        told = [self.name, self.facts["arm"], self.scenario.model_dump_json()]
-        files = [(ROOT / path).read_text() for path in (self.scenario.policy, *self.scenario.shadows)]
+        told = [self.name, self.facts["arm"], self.scenario.model_dump_json(exclude=WORDS)]
+        paths = (self.scenario.policy, *self.scenario.shadows)
+        files = [settings_of(self.scenario, path).model_dump_json() for path in paths]
         return hashlib.sha256("\0".join([*told, *files]).encode()).hexdigest()[:16]
 
 

@@ -15,6 +15,7 @@ results/<run-id>/
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -28,14 +29,12 @@ import requests
 import yaml
 
 from controller.lock import controller_pid
-from controller.ports import ControllerError
-from controller.preflight import check_root
 from controller.site import Site
 from experiments import summary
-from experiments.deciding import PolicyError, arguments_of, settings_of, shadows_of
+from experiments.deciding import arguments_of, settings_of, shadows_of
 from experiments.faults import Faults
 from experiments.machine import ROOT, machine, versions
-from experiments.metrics.capacity import capacity_of
+from experiments.metrics.capacity import capacity_of, mix_of
 from experiments.processes import PYTHON, RunError, locust_command, process, say, tail
 from experiments.scenario import Scenario
 from loadgen.ledger import Record
@@ -99,7 +98,7 @@ class Evidence:
     def collect(self, records: Sequence[Record]) -> dict[str, Any]:
         """Write what follows from the journal and these requests; returns the key figures."""
         events = summary.read_journal(self.journal)
-        capacity = capacity_of(summary.policy_of(events), self.results)
+        capacity = capacity_of(summary.policy_of(events), self.results, mix_of(self.scenario.load))
         self.facts = {**self.facts, "capacity": capacity and capacity.told}
         account = summary.Account(events, records, capacity)
         account.write(self.folder)
@@ -116,7 +115,8 @@ class Evidence:
             "started": self.started.isoformat(timespec="seconds"), "duration_s": scenario.load.duration_s,
             "settle_s": scenario.settle_s,
             "shape": {"kind": load.pop("shape", scenario.load.shape), **load},
-            "policy_file": scenario.policy, "shadow_files": scenario.shadows, "time_scale": scenario.time_scale or 1,
+            "policy_file": scenario.policy, "shadow_files": scenario.shadows,
+            "time_scale": settings_of(scenario, scenario.policy).time_scale,
             "faults": self.faults, "machine": machine(), "versions": versions(), **self.facts,
         })  # fmt: skip
 
@@ -136,14 +136,9 @@ class Run(Evidence):
 
     def _check(self) -> None:
         """What must be so before the run begins, and before a folder is made for it. Raises RunError."""
-        try:
-            check_root()
-            settings_of(self.scenario, self.scenario.policy)
-            shadows_of(self.scenario)
-        except (ControllerError, PolicyError) as error:
-            raise RunError(str(error)) from error
-        if (pid := controller_pid(Site())) is not None:
-            raise RunError(f"another controller runs on this host (pid {pid}); stop it first")
+        check_host()
+        settings_of(self.scenario, self.scenario.policy)
+        shadows_of(self.scenario)
 
     def _drive(self) -> None:
         controller = [PYTHON, "-m", "controller", "--policy", str(self.policy), "--journal", str(self.journal),
@@ -171,6 +166,8 @@ class Run(Evidence):
             yield
         finally:
             faults.stop()
+        if len(faults.done) < len(self.scenario.faults) or any(each["target"] is None for each in faults.done):
+            raise RunError(f"not every fault hit something: {faults.done}")
 
     def _await_ready(self, controller: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + READY_S
@@ -204,6 +201,14 @@ class Run(Evidence):
         figures = self.collect(summary.read_requests(raw, origin_s))
         raw.unlink()
         return figures
+
+
+def check_host() -> None:
+    """A run needs root, and a host without another controller. Raises RunError."""
+    if os.geteuid() != 0:
+        raise RunError("needs root for containers: run it with sudo")
+    if (pid := controller_pid(Site())) is not None:
+        raise RunError(f"another controller runs on this host (pid {pid}); stop it first")
 
 
 def _last_sentence(journal: Path) -> str:

@@ -4,7 +4,6 @@ A scenario has one or more *arms*: variants that differ from it in what they nam
 load. Each arm is run `repeat` times, with one seed after the other.
 """
 
-import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from loadgen.load import Load, LoadError, error_line
 
 FOLDER = Path(__file__).parent / "scenarios"
+LAST = 99  # the order of a scenario that has none
 WHOLE = ("policy", "metrics")  # what a change replaces as a whole, for its keys belong together
 
 
@@ -46,7 +46,8 @@ class Expectation(Strict):
 
 
 class Fault(Strict):
-    """Something that goes wrong on purpose, `at_s` seconds after the load began."""
+    """Something that goes wrong on purpose, `at_s` seconds after the load generator was started, which takes about a
+    second to begin."""
 
     at_s: float = Field(ge=0, le=3600)
     kind: Literal["kill-instance"]
@@ -68,7 +69,7 @@ class Scenario(Strict):
     faults: tuple[Fault, ...] = ()
     settle_s: float = Field(default=2, ge=0, le=600)
     simulated: bool = False
-    order: int = 99
+    order: int = LAST
     repeat: int = Field(default=1, ge=1, le=100)
     arms: dict[str, dict[str, Any]] = {}
     loads: dict[str, dict[str, Any]] = {}
@@ -81,16 +82,23 @@ class Scenario(Strict):
             raise ValueError("faults are not simulated")
         return simulated
 
-    @field_validator("hypothesis")
-    @classmethod
-    def _fillable(cls, hypothesis: str) -> str:
-        list(string.Formatter().parse(hypothesis))
-        return hypothesis
+    @model_validator(mode="after")
+    def _fillable(self) -> "Scenario":
+        try:
+            self.claim()
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"hypothesis: the load has no {error}") from error
+        return self
 
     def claim(self) -> str:
         """The hypothesis with the load's and the policy's values in it."""
         values = {"duration_s": self.load.duration_s, **self.load.model_dump()}
         return self.hypothesis.format(policy=self.policy, **values)
+
+    def with_policy(self, path: str) -> "Scenario":
+        """With another policy file; what the scenario says of its own policy goes."""
+        settings = {key: value for key, value in self.settings.items() if key != "policy"}
+        return self.model_copy(update={"policy": path, "settings": settings})
 
     def variants(self) -> dict[str, "Scenario"]:
         """Each arm by its name, as a scenario without arms; "" where there is but one. With loads, the names are
@@ -103,7 +111,7 @@ class Scenario(Strict):
         return found
 
     def _variant(self, name: str, changes: Mapping[str, Any], load: Mapping[str, Any]) -> "Scenario":
-        own = self.model_dump(exclude={"arms", "loads"}, exclude_unset=True)
+        own = self.model_dump(exclude={"arms", "loads"}, exclude_unset=True) | {"hypothesis": self.claim()}
         document = merged(merged(own, {"load": load} if load else {}), changes)
         return parse(document, f"arms.{name}")
 
@@ -126,9 +134,16 @@ def _differ(load: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def names() -> list[str]:
     """The shipped scenarios in their order."""
-    return sorted(
-        (path.stem for path in FOLDER.glob("*.yaml")), key=lambda name: (_document(name).get("order", 99), name)
-    )
+    return sorted((path.stem for path in FOLDER.glob("*.yaml")), key=lambda name: (_order(name), name))
+
+
+def _order(name: str) -> int:
+    """A file that cannot be read comes last: what is wrong with it is told when it is used."""
+    try:
+        order = _document(name).get("order")
+    except ScenarioError:
+        order = None
+    return order if isinstance(order, int) else LAST
 
 
 def load_scenario(name: str, overrides: Mapping[str, float], quick: bool = False) -> Scenario:
@@ -146,7 +161,13 @@ def load_scenario(name: str, overrides: Mapping[str, float], quick: bool = False
 
 
 def _document(name: str) -> dict[str, Any]:
-    return dict(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))
+    try:
+        document = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{name}.yaml: is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise ScenarioError(f"{name}.yaml: must be a mapping with the keys {', '.join(Scenario.model_fields)}")
+    return document
 
 
 def parse(document: Mapping[str, Any], source: str) -> Scenario:

@@ -9,13 +9,13 @@ from pathlib import Path
 from experiments.capacity import measure
 from experiments.deciding import settings_of
 from experiments.describe import describe
-from experiments.metrics.capacity import RATE_LIMIT, capacity_of
+from experiments.metrics.capacity import RATE_LIMIT, capacity_of, mix_of
 from experiments.plan import PlannedRun, keys_of
 from experiments.processes import RunError, say
-from experiments.runner import Run
+from experiments.runner import Run, check_host
 from experiments.simulator import compare
 from experiments.simulator.parameters import Parameters
-from experiments.simulator.run import simulate
+from experiments.simulator.run import refuse_what_is_not_modelled, simulate
 
 OVERHEAD_S = 9.0  # of a real run beside its load, until some were made
 CAPACITY_S, QUICK_CAPACITY_S = 150.0, 45.0
@@ -37,7 +37,9 @@ class Suite:
     _overheads_s: list[float] = field(default_factory=list)
 
     def execute(self) -> bool:
-        """Make what is missing; whether all went well."""
+        """Make what is missing; whether all went well. Raises RunError where no run can be made."""
+        if any(not planned.scenario.simulated for planned in self.runs):
+            check_host()
         for planned in self.calibrated:
             self._calibrate(planned)
         todo = [planned for planned in self.runs if self.anew or not self._is_done(planned)]
@@ -57,7 +59,7 @@ class Suite:
             f"{_minutes(QUICK_CAPACITY_S if self.quick else CAPACITY_S)}")  # fmt: skip
         try:
             measure(planned.name, planned.scenario, self.results, self.quick)
-        except RunError as error:
+        except (RunError, OSError) as error:
             self.failed.append(f"capacity of {planned.name}: {error}")
 
     def _attempt(self, planned: PlannedRun) -> None:
@@ -66,7 +68,7 @@ class Suite:
             started = time.monotonic()
             try:
                 valid = self._make(planned)
-            except RunError as error:
+            except (RunError, OSError) as error:
                 say(f"failed: {error}")
                 self.failed.append(f"{planned.label}: {error}")
                 return
@@ -91,8 +93,13 @@ class Suite:
     def _is_done(self, planned: PlannedRun) -> bool:
         """Is there a valid run, or were all attempts made?"""
         made = keys_of(self.results.glob("*")).get(planned.key, []) if self.results.is_dir() else []
-        valid = [json.loads((self.results / run_id / "summary.json").read_text())["valid"] for run_id in made]
-        return any(valid) or len(made) >= ATTEMPTS
+        return any(map(self._is_valid, made)) or len(made) >= ATTEMPTS
+
+    def _is_valid(self, run_id: str) -> bool:
+        try:
+            return bool(json.loads((self.results / run_id / "summary.json").read_text())["valid"])
+        except (OSError, ValueError, KeyError):
+            return False
 
     def _left_s(self, runs: Sequence[PlannedRun]) -> float:
         known = self._overheads_s[-10:]
@@ -105,9 +112,11 @@ def _load_s(planned: PlannedRun) -> float:
 
 
 def _is_modelled(planned: PlannedRun) -> bool:
-    """Does the simulator know what happened? Not of faults, and not of instances that lack CPU."""
-    settings = settings_of(planned.scenario, planned.scenario.policy)
-    return not planned.scenario.faults and not settings.service.cpu_cores
+    try:
+        refuse_what_is_not_modelled(planned.scenario)
+    except RunError:
+        return False
+    return True
 
 
 def _minutes(seconds: float) -> str:
@@ -117,5 +126,5 @@ def _minutes(seconds: float) -> str:
 def _capacity_known(planned: PlannedRun, results: Path) -> bool:
     """Was the capacity of such instances measured?"""
     policy = settings_of(planned.scenario, planned.scenario.policy).model_dump(mode="json")
-    known = capacity_of(policy, results)
+    known = capacity_of(policy, results, mix_of(planned.scenario.load), planned.facts["set"] == "quick")
     return known is not None and known.source != RATE_LIMIT

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.loading import BrokenRun, read_mapping
+from experiments.metrics.capacity import FILE, PREFIX
 from report import style, words
 
 MOST_INSTANCES = 20  # for which the demand is shown
-FILE, PREFIX = "capacity.json", "capacity-"
 
 
 @dataclass(frozen=True)

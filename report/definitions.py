@@ -14,8 +14,8 @@ DEFINITIONS: list[tuple[str, str, str]] = [
     (
         "cause", "requests",
         "why a request was not served, the first that is true: it waited too long in a queue; an instance had "
-        "stopped; one was draining; HAProxy was being reloaded; the fleet was too small with instances booting; it was "
-        "too small with none on the way; other",
+        "stopped; the fleet was too small with instances booting; it was too small with none on the way; an instance "
+        "was draining; HAProxy was being reloaded; other",
     ),
     ("latency", "ms", "end of the answer minus the time at which the request was due, served requests only"),
     (
@@ -23,7 +23,7 @@ DEFINITIONS: list[tuple[str, str, str]] = [
         "seconds, counted from the first request, in which less than the objective’s share of the requests due was "
         "served within its latency",
     ),
-    ("recovery", "s", "the longest spell of violation that ended, 0 if none did"),
+    ("recovery", "s", "the longest spell of violation; one that does not end counts until the last request"),
     (
         "time to adapt", "s",
         f"mean, over decisions to grow, of the time until the objective holds again, 0 where it holds ({AUTOSCALESIM})",
@@ -59,13 +59,19 @@ DEFINITIONS: list[tuple[str, str, str]] = [
         "contradictory actions", "decisions",
         f"decisions that turn the one before round within {CONTRADICTION_S:g} s ({AUTOSCALESIM})",
     ),
-    ("instance-seconds", "instance-s", "the cost: instances in service, summed over time"),
+    (
+        "instance-seconds", "instance-s",
+        "the cost: instances in service, summed over time; those that boot, stand by or drain are not counted",
+    ),
     (
         "oracle", "instances",
         "the cheapest fleet that would have served everything at once: instances for the requests of each last second, "
         "paid from their order on, which is the run’s median time to service ahead; stops cost nothing",
     ),
-    ("cost over the oracle’s", "×", "instance-seconds of the run over those of its oracle"),
+    (
+        "cost over the oracle’s", "×",
+        "instance-seconds of the run over those of its oracle; it can be below 1 where requests wait or are lost",
+    ),
     ("decision to in service", "ms", "from the controller’s decision until HAProxy sends traffic to the new instance"),
     ("decision to first answer", "ms", "from the decision until the new instance has answered its first request"),
     ("lag", "ms", "how much later than due the load generator sent a request"),

@@ -67,8 +67,11 @@ def studies_of(results: Path) -> list[Study]:
 
 
 def study_of(experiments: Sequence[Experiment], results: Path) -> Study:
-    """One study of an experiment's real and simulated runs, of the set of the newest of them."""
-    newest = max(experiments, key=lambda each: max(repeat.run_id for arm in each.arms for repeat in arm.repeats))
+    """One study of an experiment's real and simulated runs: of the standard set, or else of the newest one."""
+    standard = [each for each in experiments if each.set == "standard"]
+    newest = max(
+        standard or experiments, key=lambda each: max(repeat.run_id for arm in each.arms for repeat in arm.repeats)
+    )
     same = [each for each in experiments if each.set == newest.set]
     by_kind = {each.kind: {arm.name: arm for arm in each.arms if arm.repeats} for each in same}
     real, simulated = by_kind.get("real", {}), by_kind.get("simulated", {})

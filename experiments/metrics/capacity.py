@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from controller.config import Service
+from loadgen.load import Load
 
 PREFIX = "capacity-"  # begins the name of a folder of results with such a measurement
 FILE = "capacity.json"
@@ -68,7 +69,9 @@ class _Level(BaseModel):
 class _Measured(BaseModel):
     """What is read of capacity.json."""
 
+    quick: bool = False
     service: Service
+    mix: dict[str, float] | None = None
     levels: list[_Level] = Field(min_length=1)
 
     @field_validator("levels")
@@ -80,15 +83,25 @@ class _Measured(BaseModel):
         return levels
 
 
-def capacity_of(policy: Mapping[str, Any], results: Path | None = None) -> Capacity | None:
-    """The capacity under the service settings of `policy`, a policy file's content with all defaults: of the newest
-    measurement in the folder `results` with the same settings, else by the rate limit; None where there is neither.
+def mix_of(load: Load) -> dict[str, float]:
+    """What the requests of a load ask for, whatever their rate."""
+    return {"integral_share": load.integral_share, "integral_steps": load.integral_steps}
+
+
+def capacity_of(
+    policy: Mapping[str, Any], results: Path | None = None, mix: Mapping[str, float] | None = None, quick: bool = True
+) -> Capacity | None:
+    """The capacity under the service settings of `policy`, a policy file's content with all defaults, for requests of
+    this mix (None: any): of the newest measurement in the folder `results`, `quick` ones included, else by the rate
+    limit; None where there is neither.
     """
     service = Service.model_validate(policy.get("service", {"rate_limit": 0}))
     folders = sorted(results.glob(f"{PREFIX}*"), reverse=True) if results else []
     for folder in folders:
         measured = _read(folder / FILE)
-        if measured is not None and measured.service == service:
+        if measured is None or measured.service != service or (measured.quick and not quick):
+            continue
+        if mix is None or measured.mix == mix:
             return Capacity(folder.name, _interpolated(measured.levels))
     return Capacity(RATE_LIMIT, (float(service.rate_limit),)) if service.rate_limit else None
 

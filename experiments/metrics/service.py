@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.oracle import Steps
 from loadgen.ledger import Record
+from loadgen.sending import Sending
 
 WINDOW_S = 1.0
+PATIENCE_S = Sending().request_timeout_s
 
 
 class SLO(BaseModel):
@@ -68,13 +70,13 @@ def violation_s(found: Iterable[Spell]) -> float:
 
 
 def recovery_s(found: Iterable[Spell]) -> float:
-    """The longest spell that ended; 0 if none did."""
-    return max((spell.end_s - spell.start_s for spell in found if spell.ended), default=0.0)
+    """The longest spell, 0 if there is none; one that does not end counts until the last request's window ends."""
+    return max((spell.end_s - spell.start_s for spell in found), default=0.0)
 
 
 def first_after_zero_ms(records: Sequence[Record], in_service: Steps) -> float | None:
     """The latency, from its due time, of the first request that finds no instance in service; the longest where that
-    happens several times. None where it never happens, or such a request was not served."""
+    happens several times. One that was not served counts as the client's patience. None where it never happens."""
     latest: float | None = None
     met = -1  # the step of zero instances that had its first request
     for record in records:
@@ -82,9 +84,9 @@ def first_after_zero_ms(records: Sequence[Record], in_service: Steps) -> float |
         if step < 0 or in_service.counts[step] or step == met:
             continue
         met = step
-        if record.outcome != "served" or record.done_s is None:
-            return None
-        latest = max(latest or 0.0, 1000 * (record.done_s - record.due_s))
+        ended_s = record.done_s if record.outcome == "served" else None
+        latency_s = PATIENCE_S if ended_s is None else ended_s - record.due_s
+        latest = max(latest or 0.0, 1000 * latency_s)
     return latest
 
 

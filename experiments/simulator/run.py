@@ -34,6 +34,7 @@ def simulate(
 ) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Simulate a scenario; the run's folder and its key figures. `facts` and `slug` are as for experiments.runner.
     Raises RunError."""
+    refuse_what_is_not_modelled(scenario)
     try:
         settings, shadows = deciding.settings_of(scenario, scenario.policy), deciding.shadows_of(scenario)
     except deciding.PolicyError as error:
@@ -51,6 +52,14 @@ def simulate(
         )
         journal.close()
         return evidence.folder, evidence.collect(records)
+
+
+def refuse_what_is_not_modelled(scenario: Scenario) -> None:
+    """Raises RunError for faults, and for instances that lack CPU."""
+    if scenario.faults:
+        raise RunError("faults are not simulated")
+    if deciding.settings_of(scenario, scenario.policy).service.cpu_cores:
+        raise RunError("a limit of the instances' CPU is not simulated")
 
 
 def settings_of(path: Path) -> PolicyFile:

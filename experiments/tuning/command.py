@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _confirmed(name: str, policy: Path, results: Path) -> dict[str, Any]:
     """Run the scenario on real containers with the policy."""
-    scenario = load_scenario(name, {}).model_copy(update={"policy": str(policy.resolve())})
+    scenario = load_scenario(name, {}).with_policy(str(policy.resolve()))
     made = Run(name, scenario, results)
     figures = made.execute()
     ratio = figures["cost_ratio"]

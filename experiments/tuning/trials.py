@@ -58,9 +58,10 @@ def cases_of(scenarios: Iterable[str], seed: int) -> list[Case]:
         scenario = load_scenario(name, {})
         if not isinstance(scenario.load, OpenLoad):
             raise ScenarioError(f"{name}: users that wait offer less when the fleet is small; tune on an open loop")
+        settings = scenario.with_policy("").settings
         for arrivals, number in ((scenario.load.arrivals, seed), ("poisson", seed + 1)):
             load = scenario.load.model_copy(update={"arrivals": arrivals, "seed": number})
-            found.append(Case(name, load, scenario.settle_s, scenario.settings))
+            found.append(Case(name, load, scenario.settle_s, settings))
     return found
 
 

@@ -103,6 +103,6 @@ def test_haproxy_finds_the_file_valid(tmp_path: Path, members: list[Member]) -> 
 def test_requests_are_held_for_the_first_server_only_where_that_is_wanted() -> None:
     plain, holding = render(Site(), []), render(Site(), [], Waiting(for_first=True))
     assert "lua" not in plain
-    assert f"lua-load {HOLD_SCRIPT}\n" in holding
+    assert f'lua-load "{HOLD_SCRIPT}"\n' in holding
     assert "http-request lua.hold web 5000 if { nbsrv eq 0 }\n" in holding
     assert "timeout queue 5s\n" in holding

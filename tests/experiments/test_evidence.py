@@ -111,12 +111,19 @@ def test_the_newest_complete_run_of_a_repeat_counts(tmp_path: Path) -> None:
     assert found.arms[1] == Arm("zygote", (), {})
 
 
-def test_sets_are_not_mixed_and_repeats_that_are_no_longer_asked_for_are_left_out(tmp_path: Path) -> None:
+def test_sets_are_not_mixed_and_the_standard_one_counts_where_it_is(tmp_path: Path) -> None:
     write_run(tmp_path, "10:00:00", {"offered": 1}, repeat=3)
-    write_run(tmp_path, "10:00:01", {"offered": 2}, set="quick", repeat=2)
-    write_run(tmp_path, "11:00:00", {"offered": 3}, repeats=2)
+    write_run(tmp_path, "11:00:00", {"offered": 3}, repeats=1)
+    write_run(tmp_path, "12:00:00", {"offered": 2}, set="quick", repeat=2)
     (found,) = experiments_of(tmp_path)
-    assert [repeat.run_id for repeat in found.arms[0].repeats] == ["11:00:00"]
+    assert [repeat.run_id for repeat in found.arms[0].repeats] == ["11:00:00", "10:00:00"]
+
+
+def test_a_valid_run_is_not_replaced_by_an_invalid_one(tmp_path: Path) -> None:
+    write_run(tmp_path, "10:00:00", {"offered": 1})
+    write_run(tmp_path, "11:00:00", {"offered": 3, "valid": False})
+    (found,) = experiments_of(tmp_path)
+    assert [repeat.run_id for repeat in found.arms[0].repeats] == ["10:00:00"]
 
 
 def test_real_and_simulated_runs_are_apart_and_experiments_come_in_their_order(tmp_path: Path) -> None:

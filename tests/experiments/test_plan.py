@@ -1,6 +1,7 @@
 """Which runs an experiment consists of, and which of them are there already."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,20 @@ def test_only_complete_runs_count(tmp_path: Path) -> None:
         (tmp_path / name / "run.json").write_text(json.dumps(told))
     (tmp_path / "5").mkdir()
     assert {key: sorted(runs) for key, runs in keys_of(tmp_path.iterdir()).items()} == {"a": ["1", "4"]}
+
+
+def test_a_run_depends_on_what_its_policy_says_and_not_on_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    (run,) = planned("ramp")
+    told = run.scenario.model_copy(update={"title": "Other", "repeat": 9, "expect": ()})
+    assert replace(run, scenario=told).key == run.key
+    other = run.scenario.model_copy(update={"time_scale": 3.0})
+    assert replace(run, scenario=other).key != run.key
+    monkeypatch.setattr("experiments.plan.settings_of", lambda *_: run.scenario)
+    assert run.key != planned("ramp", seed=2)[0].key
+
+
+def test_another_policy_file_is_not_overruled_by_the_scenario_s_own() -> None:
+    scenario = load_scenario("budget", {}).with_policy("experiments/policies/tracking.yaml")
+    settings = settings_of(scenario, scenario.policy)
+    assert settings.policy == {"target": {"rate_per_instance": 9, "tolerance": 0.02, "drain_queue_s": 0.5}}
+    assert settings.instances.max == 10
