@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from experiments.evidence import write_means, write_runs
-from experiments.loading import BENCH_PREFIX, BrokenRun, IncompleteRun, Run, load_run, read_mapping
+from experiments.loading import BENCH_PREFIX, TUNE_PREFIX, BrokenRun, IncompleteRun, Run, load_run, read_mapping
 from experiments.metrics.capacity import PREFIX as CAPACITY_PREFIX
 from report.bench import newest_bench
 from report.capacity import load_capacities
@@ -34,11 +34,15 @@ def load_singles(results: Path) -> tuple[list[Run], list[str]]:
     """All complete runs outside of experiments, newest first, and a note for each folder that was skipped."""
     runs, notes = [], []
     found = [path for path in results.iterdir() if path.is_dir()] if results.is_dir() else []
-    folders = [path for path in found if not path.name.startswith((BENCH_PREFIX, CAPACITY_PREFIX))]
+    folders = [path for path in found if not path.name.startswith((BENCH_PREFIX, CAPACITY_PREFIX, TUNE_PREFIX))]
     for folder in sorted(folders, key=lambda path: path.name, reverse=True):
         try:
             if read_mapping(folder / "run.json").get("experiment") is None:
-                runs.append(load_run(folder))
+                run = load_run(folder)
+                if run.requests.empty:
+                    print(f"skipped {folder}: simulated as flows, it has no requests to show", file=sys.stderr)
+                    continue
+                runs.append(run)
                 print(f"read {folder}: {len(runs[-1].requests):,} requests, {len(runs[-1].decisions)} decisions")
         except BrokenRun as problem:
             print(f"skipped a broken run: {problem}", file=sys.stderr)

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from experiments.bench.table import aligned
+from experiments.loading import TUNE_PREFIX
 from experiments.machine import machine, versions
 from experiments.processes import RunError, say
 from experiments.runner import write_json
@@ -28,7 +29,6 @@ from experiments.tuning.search import Trial, best, front, search
 from experiments.tuning.space import Parameter, SpaceError, described, document_of, name_of, placed, space_of
 from experiments.tuning.trials import Score, Trials, cases_of
 
-PREFIX = "tune-"  # begins the name of a folder of a search, which is no run
 TELL_EVERY = 25  # trials
 
 
@@ -64,7 +64,7 @@ class Tuning:
             raise RunError(f"{task.policy}: {error}") from error
         self._document = document_of(settings)
         self._trials = Trials(self._document, cases_of(task.scenarios, task.seed), parameters)
-        self.folder = results / f"{PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        self.folder = results / f"{TUNE_PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}"
         try:
             self.folder.mkdir(parents=True)
         except OSError as error:
