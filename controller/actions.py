@@ -1,10 +1,10 @@
 """What the fleet asks of the host and the balancer. What became of an action comes back as an event, see ports."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One server of the balancer's back end: an instance that gets traffic, or one that is draining."""
 
     name: str

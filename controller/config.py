@@ -5,12 +5,13 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from controller.fleet import GATHER_S, Fleet, Victim
+from controller.fleet import GATHER_S, Fleet
 from controller.haproxy_config import HELD_REQUESTS, Waiting
 from controller.judge import Judge
 from controller.limits import Limiter, Limits
 from controller.policies import POLICIES, Policy
 from controller.policies.base import Strict
+from controller.roster import Victim
 
 HIGHEST = 200  # instances on one host
 LEAST_CORES = 0.02

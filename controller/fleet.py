@@ -11,21 +11,22 @@ enters service only after its health check has answered and the balancer has con
 balancer has forgotten it.
 """
 
+import heapq
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from functools import lru_cache
 
 from controller.actions import Action, Apply, Clone, Drain, Freeze, Member, Return, Stop
 from controller.model import Counts, Instance, Phase, Sample
-from controller.roster import Roster, age
+from controller.roster import Roster, Victim, reluctance
 
 BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
-Victim = Literal["least_loaded", "newest", "oldest"]
 APPLY_RETRY_S = 1.0
 SPARE_RETRY_S = 10.0  # after a boot for the pool that failed; what is wanted does not wait for it
 STOP_RETRY_S = 5.0
 GATHER_S = 0.05  # about a reload
+member = lru_cache(maxsize=None)(Member)  # the same ones come again with each change
 YOUNG_S = 10.0  # an instance that dies so soon after it was ordered counts as a failed boot
 
 
@@ -35,14 +36,9 @@ class Fleet:
     boot, so that one change of the balancer takes in all."""
 
     def __init__(
-        self,
-        prefix: str,
-        slots: int,
-        wanted: int,
-        standby: int = 0,
-        victim: Victim = "least_loaded",
+        self, prefix: str, slots: int, wanted: int, standby: int = 0, victim: Victim = "least_loaded",
         gather_s: float = 0.0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.wanted = wanted
         self.standby = standby
         self.seen: Sequence[Sample] = ()  # the instances as they were at the last tick
@@ -81,8 +77,16 @@ class Fleet:
 
     def plan(self, now_s: float) -> list[Action]:
         """The actions that bring the fleet nearer to what is wanted; empty when it is there or on its way."""
+        if self._is_steady:
+            return []
         steps = (self._returns, self._drains, self._clones, self._promote, self._apply, self._stops, self._freezes)
         return [action for step in steps for action in step(now_s)]
+
+    @property
+    def _is_steady(self) -> bool:
+        """Are there exactly those that are wanted, all in service, and is that what the balancer serves?"""
+        is_all = len(self.instances) == self.wanted == self._roster.count(Phase.IN_SERVICE)
+        return is_all and not self.standby and self._apply_from_s is None and not self._applying and not self._differs()
 
     @property
     def _lacking(self) -> int:
@@ -103,19 +107,11 @@ class Fleet:
         surplus = self._roster.count(Phase.IN_SERVICE) - self.wanted
         if surplus <= 0:
             return []
-        victims = sorted(self.within(Phase.IN_SERVICE), key=self._reluctance())[:surplus]
+        serving, key = self._roster.by_name(Phase.IN_SERVICE).values(), reluctance(self._victim, self.seen)
+        victims = heapq.nsmallest(surplus, serving, key)
         for victim in victims:
             self._enter(victim.name, Phase.DRAINING, now_s)
         return [Drain(victim.name) for victim in victims]
-
-    def _reluctance(self) -> Callable[[Instance], tuple[float, ...]]:
-        """The instance with the least goes first. Among equally loaded ones that is the newest."""
-        if self._victim == "oldest":
-            return age
-        if self._victim == "newest":
-            return lambda each: (-each.ordered_s, -each.slot)
-        loads = {sample.name: sample.in_flight_requests or 0 for sample in self.seen}
-        return lambda each: (loads.get(each.name, 0), -each.ordered_s, -each.slot)
 
     def _freezes(self, now_s: float) -> list[Action]:
         """Those on standby that are not wanted now; never beside an apply, which may just be promoting one of them."""
@@ -155,18 +151,18 @@ class Fleet:
         The newest come first: a worker that starts gives its first requests to the first servers, so a new instance
         takes load at once.
         """
-        chosen = sorted(self._chosen(), key=lambda i: (-i.ordered_s, i.slot))
-        return tuple(Member(i.name, i.slot, draining=i.phase is Phase.DRAINING) for i in chosen)
+        chosen = [*self._roster.by_name(Phase.IN_SERVICE).values(), *self._joining()]
+        chosen.sort(key=lambda i: (-i.ordered_s, i.slot))
+        return tuple([member(i.name, i.slot, i.phase is Phase.DRAINING) for i in chosen])
 
-    def _chosen(self) -> list[Instance]:
-        """The instances that should be members, in no order."""
+    def _joining(self) -> list[Instance]:
+        """The members that are not in service: what is promoted, and what still drains."""
         promoted = self.within(Phase.STANDBY)[: self._lacking]
-        return self.within(Phase.IN_SERVICE) + promoted + [i for i in self.within(Phase.DRAINING) if not i.idle]
+        return promoted + [i for i in self.within(Phase.DRAINING) if not i.idle]
 
     def _promote(self, now_s: float) -> list[Action]:
         """Note when an instance of the pool was chosen, or that it is no longer; `members` has it already."""
-        healthy = self.within(Phase.STANDBY) if self._roster.count(Phase.STANDBY) else ()
-        for place, instance in enumerate(healthy):
+        for place, instance in enumerate(self.within(Phase.STANDBY)):
             chosen = instance.frozen and place < self._lacking
             if chosen is (instance.chosen_s is None):
                 self._roster.put(replace(instance, chosen_s=now_s if chosen else None))
@@ -187,13 +183,19 @@ class Fleet:
         """Has the back end other members than it should have?"""
         state = (self._roster.version, self.wanted)
         if state != self._compared:
-            self._compared, self._differing = state, {each.name for each in self._chosen()} != self._applied
+            serving = self._roster.by_name(Phase.IN_SERVICE).keys()
+            others = {each.name for each in self._joining()}
+            is_same = serving <= self._applied and others <= self._applied
+            self._compared = state
+            self._differing = not is_same or len(self._applied) != len(serving) + len(others)
         return self._differing
 
     def wake_s(self) -> float | None:
         """When to plan again though nothing happens: then instances that are healthy wait no longer for those that
         boot. None where none waits."""
-        if not self._gather_s or self._applying or self._apply_from_s is not None:
+        if not self._gather_s or not self._roster.count(Phase.STANDBY):
+            return None
+        if self._applying or self._apply_from_s is not None:
             return None
         healthy = self.within(Phase.STANDBY)
         ready = [i for i in healthy if not i.frozen]
@@ -202,8 +204,6 @@ class Fleet:
         return min(instance.since_s for instance in ready) + self._gather_s
 
     def _stops(self, now_s: float) -> list[Action]:
-        if not any(map(self._roster.count, (Phase.DRAINING, Phase.FAILED, Phase.STANDBY))):
-            return []
         leaving = [i for i in self.within(Phase.DRAINING, Phase.FAILED) if i.idle or i.phase is Phase.FAILED]
         surplus = self.within(Phase.STANDBY)[self._lacking + self.standby :]
         free = [] if self._applying else [i for i in leaving + surplus if i.name not in self._applied]

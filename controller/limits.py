@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.model import Decision, Observation
-from controller.window import Window
+from controller.window import Highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,19 @@ class Limiter:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lately = Window(limits.stabilise_down_s)
+        self._lately = Highest(limits.stabilise_down_s)
         self._changed_s: float | None = None
+        self._in_force: tuple[Callable[[int, Observation], Clamp | None], ...] = (
+            self._no_data,
+            *([self._stabilise] if limits.stabilise_down_s else []),
+            *([self._cool_down] if limits.cooldown_down_s else []),
+            *([self._steps] if limits.step_up or limits.step_down else []),
+            self._bounds,
+        )
 
     def apply(self, decision: Decision, observation: Observation) -> Limited:
-        limits: tuple[Callable[[int, Observation], Clamp | None], ...] = (
-            self._no_data, self._stabilise, self._cool_down, self._steps, self._bounds,
-        )  # fmt: skip
         wanted, clamps = decision.wanted, []
-        for limit in limits:
+        for limit in self._in_force:
             clamp = limit(wanted, observation)
             if clamp is not None:
                 clamps.append(clamp)
@@ -70,8 +74,7 @@ class Limiter:
 
     def _stabilise(self, wanted: int, observation: Observation) -> Clamp | None:
         """Shrink only to the most that was wanted in the window, as the Kubernetes HPA's scale-down window does."""
-        self._lately.add(observation.t_s, wanted)
-        most = int(self._lately.max() or wanted)
+        most = self._lately.add(observation.t_s, wanted) or wanted
         floor, window_s = min(most, observation.counts.wanted), self._limits.stabilise_down_s
         if wanted >= floor:
             return None

@@ -72,8 +72,10 @@ class Loop:
         self.fleet.seen = observation.instances
         if observation.missing:
             self.fleet.reapply(now_s)
-        fields = {**_tick_fields(observation), "wanted": decision.wanted} | ({"shadows": shadows} if shadows else {})
-        self._journal.write(now_s, "tick", **fields, sentence=sentence)
+        fields = _tick_fields(observation)
+        if shadows:
+            fields["shadows"] = shadows
+        self._journal.write(now_s, "tick", **fields, wanted=decision.wanted, sentence=sentence)
         self._act(now_s)
         return sentence
 
@@ -208,7 +210,7 @@ def _seen(observation: Observation) -> str:
 def _tick_fields(observation: Observation) -> dict[str, object]:
     counts = observation.counts
     seen = zip(FIELDS, VALUES(observation), strict=True)
-    return {name: round(value, 3) if isinstance(value, float) else value for name, value in seen} | {
-        "booting": counts.booting, "standby": counts.standby,
-        "in_service": counts.in_service, "draining": counts.draining,
-    }  # fmt: skip
+    told = {name: round(value, 3) if isinstance(value, float) else value for name, value in seen}
+    told["booting"], told["standby"] = counts.booting, counts.standby
+    told["in_service"], told["draining"] = counts.in_service, counts.draining
+    return told

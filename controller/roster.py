@@ -1,8 +1,11 @@
 """The fleet's instances by name and by phase: a question about one phase costs what is in it, not the whole fleet."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
 
-from controller.model import Instance, Phase
+from controller.model import Instance, Phase, Sample
+
+Victim = Literal["least_loaded", "newest", "oldest"]
 
 
 class Roster:
@@ -36,6 +39,10 @@ class Roster:
     def count(self, phase: Phase) -> int:
         return len(self._phases[phase])
 
+    def by_name(self, phase: Phase) -> Mapping[str, Instance]:
+        """Those in this phase, in no order."""
+        return self._phases[phase]
+
     def within(self, *phases: Phase) -> list[Instance]:
         """The instances in these phases, oldest first."""
         found = [instance for phase in phases for instance in self._phases[phase].values()]
@@ -50,3 +57,14 @@ class Roster:
 def age(instance: Instance) -> tuple[float, int]:
     """Sorts the oldest first, of those that were ordered at one time the one with the lowest slot."""
     return (instance.ordered_s, instance.slot)
+
+
+def reluctance(victim: Victim, seen: Iterable[Sample]) -> Callable[[Instance], tuple[float, ...]]:
+    """Sorts the instance first that is to go first, given the instances as they were seen. Among equally loaded ones
+    that is the newest."""
+    if victim == "oldest":
+        return age
+    if victim == "newest":
+        return lambda each: (-each.ordered_s, -each.slot)
+    loads = {sample.name: sample.in_flight_requests or 0 for sample in seen}
+    return lambda each: (loads.get(each.name, 0), -each.ordered_s, -each.slot)

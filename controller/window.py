@@ -29,8 +29,23 @@ class Window:
     def sum(self) -> float:
         return math.fsum(value for _, value in self._samples)
 
-    def max(self) -> float | None:
-        return max(self.values(), default=None)
+
+class Highest:
+    """The highest of the values of the last `length_s` seconds. Those that a later one exceeds are not kept."""
+
+    def __init__(self, length_s: float) -> None:
+        self.length_s = length_s
+        self._falling: deque[tuple[float, int]] = deque()
+
+    def add(self, now_s: float, value: int) -> int | None:
+        """The highest with this one; None where the window has no length."""
+        falling = self._falling
+        while falling and falling[-1][1] <= value:
+            falling.pop()
+        falling.append((now_s, value))
+        while falling and falling[0][0] <= now_s - self.length_s:
+            falling.popleft()
+        return falling[0][1] if falling else None
 
 
 class Counter:

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from experiments.simulator.parameters import DEFAULT, ParametersError, load_para
 from experiments.tuning import command as tuning
 
 CALIBRATED = ("ramp", "cpu")  # the scenarios whose instances' capacity is measured: rate-limited, and CPU-limited ones
+MOST_HOSTS, MOST_STRETCH = 10_000, 10_000
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,6 +82,12 @@ def _add_simulator(commands: Any) -> None:
     simulate = commands.add_parser("simulate", help="run a scenario in the simulator", description=what)
     _add_scenario(simulate)
     simulate.add_argument("--seed", type=_seed, metavar="N", help="of load and simulation, instead of the scenario's")
+    simulate.add_argument("--fluid", action="store_true", help="flows instead of requests: for days and large fleets")
+    simulate.add_argument(
+        "--hosts", type=partial(_positive, most=MOST_HOSTS), metavar="N",
+        help="with --fluid: so many times the load, the largest fleet and the cores",
+    )  # fmt: skip
+    simulate.add_argument("--stretch", type=_factor, metavar="F", help="with --fluid: a load that takes F times longer")
     what = (
         "Run a scenario on real containers (needs root), or take a recorded run, and simulate the same: what differs "
         "is told, and lies in the run's folder."
@@ -110,10 +118,20 @@ def _add_simulator(commands: Any) -> None:
         )
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 1 to 100")
+def _positive(text: str, most: int = 100) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 1 to {most}")
     return int(text)
+
+
+def _factor(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 1 <= value <= MOST_STRETCH:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_STRETCH}")
+    return value
 
 
 def _seed(text: str) -> int:
@@ -190,11 +208,18 @@ def _all(options: argparse.Namespace) -> int:
 
 def _simulate(options: argparse.Namespace) -> int:
     # Imported late: the other commands do without the simulator.
-    from experiments.simulator.run import simulate
+    from experiments.simulator.fluid import Scale
+    from experiments.simulator.run import simulate, simulate_flows
 
     scenario = changed_scenario(options)
     parameters = load_parameters(options.parameters)
-    folder, figures = simulate(options.scenario, scenario, options.results, parameters, scenario.load.seed)
+    what = (options.scenario, scenario, options.results, parameters, scenario.load.seed)
+    if options.fluid:
+        folder, figures = simulate_flows(*what, Scale(options.hosts or 1, options.stretch or 1.0))
+    elif options.hosts or options.stretch:
+        raise ScenarioError("--hosts and --stretch need --fluid")
+    else:
+        folder, figures = simulate(*what)
     say(f"simulated\n{describe(figures)}")
     say(f"everything about this run lies in {folder}")
     return 0

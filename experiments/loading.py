@@ -11,12 +11,14 @@ import yaml
 
 TUNE_PREFIX = "tune-"  # begins the name of a folder of a search, see experiments.tuning
 BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is no run; see report.bench
+TUNE_PREFIX = "tune-"  # begins the name of a folder of a search for parameters, which is no run either
 OUTCOMES = ("served", "rejected", "failed", "dropped")
 REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "error")
 TICK_COLUMNS = ("t_s", "offered_rps", "booting", "standby", "in_service", "draining", "wanted")
 STAGES_MS = ("clone_ms", "address_ms", "application_ms", "balancer_ms")
 START_COLUMNS = ("t_s", "instance", *STAGES_MS, "total_ms")
 STEP_COLUMNS = ("t_s", "instances")
+FLOW_COLUMNS = ("t_s", "offered", "served", "rejected", "failed", "queue_requests")
 
 
 class BrokenRun(Exception):
@@ -42,9 +44,10 @@ class Run:
 
     ticks: TICK_COLUMNS, a row a tick; decisions: t_s, was, wanted, reason; starts: START_COLUMNS, a row for each
     instance that entered service; first_answers: t_s, instance, since_decision_ms; reloads: t_s, took_ms, ok;
-    requests: REQUEST_COLUMNS, a row for each request that was due; oracle, demand: STEP_COLUMNS, a row a step of the
-    cheapest fleet that would have served everything and of the instances needed, empty where the run does not tell
-    them; shadows: t_s, name, was, wanted, reason, a row for each change of what a shadow wanted.
+    requests: REQUEST_COLUMNS, a row for each request that was due, none where the run was simulated as flows; flows:
+    FLOW_COLUMNS, a row a tick of such a run, amounts since the tick before; oracle, demand: STEP_COLUMNS, a row a step
+    of the cheapest fleet that would have served everything and of the instances needed, empty where the run does not
+    tell them; shadows: t_s, name, was, wanted, reason, a row for each change of what a shadow wanted.
     """
 
     run_id: str
@@ -57,6 +60,7 @@ class Run:
     first_answers: pd.DataFrame
     reloads: pd.DataFrame
     requests: pd.DataFrame
+    flows: pd.DataFrame
     oracle: pd.DataFrame
     demand: pd.DataFrame
     shadows: pd.DataFrame
@@ -88,6 +92,7 @@ def load_run(folder: Path) -> Run:
     ticks = frame_of(journal, "tick", TICK_COLUMNS)
     if ticks.empty:
         raise BrokenRun(folder / "journal.jsonl", "holds no tick")
+    flows = read_numbers(folder / "flows.csv", FLOW_COLUMNS)
     starts = [e for e in journal if e["event"] == "instance" and e.get("phase") == "IN_SERVICE"]
     return Run(
         run_id=str(info.get("run_id", folder.name)),
@@ -99,9 +104,10 @@ def load_run(folder: Path) -> Run:
         starts=frame_of(starts, "instance", START_COLUMNS),
         first_answers=frame_of(journal, "first_answer", ("t_s", "instance", "since_decision_ms")),
         reloads=frame_of(journal, "reload", ("t_s", "took_ms", "ok")),
-        requests=read_requests(folder / "requests.csv"),
-        oracle=read_steps(folder / "oracle.csv"),
-        demand=read_steps(folder / "demand.csv"),
+        requests=read_requests(folder / "requests.csv") if flows.empty else pd.DataFrame(columns=list(REQUEST_COLUMNS)),
+        flows=flows,
+        oracle=read_numbers(folder / "oracle.csv", STEP_COLUMNS),
+        demand=read_numbers(folder / "demand.csv", STEP_COLUMNS),
         shadows=frame_of(journal, "shadow", ("t_s", "name", "was", "wanted", "reason")),
     )
 
@@ -173,12 +179,12 @@ def read_requests(file: Path) -> pd.DataFrame:
     return frame.sort_values("due_s", kind="stable").reset_index(drop=True)
 
 
-def read_steps(file: Path) -> pd.DataFrame:
-    """A staircase in the order of its times; none where the run has no such file."""
+def read_numbers(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table of numbers in the order of its times; an empty one where the run has no such file."""
     if not file.exists():
-        return pd.DataFrame(columns=list(STEP_COLUMNS), dtype="float64")
+        return pd.DataFrame(columns=list(columns), dtype="float64")
     try:
-        frame = pd.read_csv(io.StringIO(read_text(file)), usecols=list(STEP_COLUMNS), dtype="float64")
+        frame = pd.read_csv(io.StringIO(read_text(file)), usecols=list(columns), dtype="float64")
     except ValueError as error:
         raise BrokenRun(file, f"is cut off or malformed ({error})") from None
     if frame.empty or frame.isna().to_numpy().any():

@@ -74,7 +74,11 @@ def oracle(
     due_s: Iterable[float], capacity: Capacity, boot_s: float, span_s: tuple[float, float], minimum: int = 0
 ) -> Steps:
     """The cheapest fleet from `span_s[0]` to `span_s[1]`, never below `minimum`, that serves all that is due within."""
-    needed = demand(due_s, capacity)
+    return oracle_of(demand(due_s, capacity), boot_s, span_s, minimum)
+
+
+def oracle_of(needed: Steps, boot_s: float, span_s: tuple[float, float], minimum: int = 0) -> Steps:
+    """The same where the instances that are needed at least are known."""
     return over(ordered_ahead(needed, boot_s) if needed.times_s else needed, span_s, minimum)
 
 

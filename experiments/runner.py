@@ -19,15 +19,17 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import requests
 import yaml
 
+from controller.config import PolicyFile
 from controller.lock import controller_pid
 from controller.site import Site
 from experiments import summary
@@ -54,6 +56,7 @@ class Evidence:
     kind: Literal["real", "simulated"] = "real"
     facts: Mapping[str, Any] = field(default_factory=dict)
     slug: str = ""
+    settings: PolicyFile | None = None  # in force, where they are not what the scenario says
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
@@ -90,19 +93,24 @@ class Evidence:
 
     def _keep_policy(self, given: Path) -> None:
         """The policy in force, with all defaults, whatever format it was given in; and the file as it was given."""
-        settings = settings_of(self.scenario, self.scenario.policy)
+        settings = self.settings or settings_of(self.scenario, self.scenario.policy)
         shutil.copyfile(given, self.folder / f"given-{given.name}")
         notes = "".join(f"# {note}\n" for note in settings.notes)
         self.policy.write_text(notes + yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
 
     def collect(self, records: Sequence[Record]) -> dict[str, Any]:
         """Write what follows from the journal and these requests; returns the key figures."""
+        return self.keep(partial(summary.Account, records=records), self.scenario.load.duration_s)
+
+    def keep(self, account_of: Callable[..., summary.Account], duration_s: float) -> dict[str, Any]:
+        """Write what follows from the account that is made of the journal's `events` and a `capacity`, for a load of
+        this duration; returns the key figures."""
         events = summary.read_journal(self.journal)
         capacity = capacity_of(summary.policy_of(events), self.results, mix_of(self.scenario.load))
         self.facts = {**self.facts, "capacity": capacity and capacity.told}
-        account = summary.Account(events, records, capacity)
+        account = account_of(events=events, capacity=capacity)
         account.write(self.folder)
-        figures = account.figures(self.scenario.load.duration_s)
+        figures = account.figures(duration_s)
         write_json(self.folder / "summary.json", figures)
         return figures
 

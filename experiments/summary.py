@@ -18,10 +18,10 @@ import pandas as pd
 from experiments.metrics.capacity import Capacity, capacity_of
 from experiments.metrics.causes import causes_of, counts_by_cause
 from experiments.metrics.course import course_of
-from experiments.metrics.demand import lasting_demand
+from experiments.metrics.demand import lasting
 from experiments.metrics.elasticity import Elasticity, contradictory_actions, elasticity
 from experiments.metrics.service import SLO, first_after_zero_ms, recovery_s, spells, time_to_adapt_s, violation_s
-from experiments.oracle import Steps, oracle, over
+from experiments.oracle import Steps, demand, oracle_of, over
 from loadgen.ledger import Record
 from loadgen.summary import Summary
 from loadgen.summary import summarise as summarise_requests
@@ -88,6 +88,12 @@ class Account:
     capacity: Capacity | None
 
     @cached_property
+    def needed(self) -> Steps:
+        """The instances that are needed at any time; there must be a capacity."""
+        assert self.capacity is not None
+        return demand((record.due_s for record in self.records), self.capacity)
+
+    @cached_property
     def oracle(self) -> Steps | None:
         """The oracle for what was due, within the policy's minimum, from the first tick to the last; None where there
         is none, or no capacity. It waits for an instance as long as this run did (median)."""
@@ -96,8 +102,7 @@ class Account:
             return None
         waits_ms = [event["total_ms"] for event in self.events if "total_ms" in event]
         boot_s = float(np.median(waits_ms)) / 1000 if waits_ms else 0.0
-        minimum = policy_of(self.events)["instances"]["min"]
-        return oracle((record.due_s for record in self.records), self.capacity, boot_s, span_s, minimum)
+        return oracle_of(self.needed, boot_s, span_s, policy_of(self.events)["instances"]["min"])
 
     @cached_property
     def demand(self) -> Steps | None:
@@ -105,7 +110,7 @@ class Account:
         span_s = self._ticks_s
         if self.capacity is None or span_s is None:
             return None
-        return lasting_demand((record.due_s for record in self.records), self.capacity, span_s)
+        return lasting(self.needed, span_s)
 
     @cached_property
     def causes(self) -> list[str]:
@@ -118,27 +123,31 @@ class Account:
         return (ticks_s[0], ticks_s[-1]) if ticks_s else None
 
     @property
-    def _load_s(self) -> tuple[float, float]:
+    def load_s(self) -> tuple[float, float]:
         """The first due time and the last one."""
         return (self.records[0].due_s, self.records[-1].due_s) if self.records else (0.0, 0.0)
 
     def figures(self, duration_s: float) -> dict[str, Any]:
         """The key figures; `duration_s` is the load's."""
-        fleet, requests = fleet_figures(self.events), request_figures(summarise_requests(self.records, duration_s))
+        fleet, requests = fleet_figures(self.events), self.request_figures(duration_s)
         return {
             **requests,
             "served_rps": round(requests["served"] / duration_s, 3),
-            "not_served_by_cause": counts_by_cause(self.causes),
             **fleet,
             **oracle_figures(fleet["instance_seconds"], self.oracle),
             **self._elasticity_figures(),
-            **self._service_figures(),
+            **self.service_figures(),
         }
+
+    def request_figures(self, duration_s: float) -> dict[str, Any]:
+        """What became of the requests, and why some were not served."""
+        figures = request_figures(summarise_requests(self.records, duration_s))
+        return {**figures, "not_served_by_cause": counts_by_cause(self.causes)}
 
     def _elasticity_figures(self) -> dict[str, Any]:
         """From the first request's due time to the last one's; what needs the demand is None without one."""
         figures: dict[str, Any] = {field.name: None for field in fields(Elasticity)}
-        start_s, end_s = span_s = self._load_s
+        start_s, end_s = span_s = self.load_s
         if start_s < end_s:
             supply = course_of(self.events).in_service
             figures["mean_in_service_instances"] = over(supply, span_s).instance_seconds / (end_s - start_s)
@@ -146,10 +155,11 @@ class Account:
                 figures = asdict(elasticity(self.demand, supply, span_s))
         return {name: None if value is None else round(value, 4) for name, value in figures.items()}
 
-    def _service_figures(self) -> dict[str, Any]:
+    def service_figures(self) -> dict[str, Any]:
+        """How the service level objective was kept, and how steadily it was decided."""
         decisions = [(event["t_s"], event["wanted"] - event["was"])
                      for event in self.events if event["event"] == "decision"]  # fmt: skip
-        slo, (start_s, end_s) = SLO(), self._load_s
+        slo, (start_s, end_s) = SLO(), self.load_s
         found = spells(self.records, slo)
         first_ms = first_after_zero_ms(self.records, course_of(self.events).in_service)
         adapted_s = time_to_adapt_s(found, [t_s for t_s, change in decisions if change > 0 and start_s <= t_s <= end_s])
@@ -164,11 +174,15 @@ class Account:
 
     def write(self, folder: Path) -> None:
         """The tables of a run's folder: requests.csv, samples.csv, and oracle.csv and demand.csv where known."""
-        write_requests(folder / "requests.csv", self.records, self.causes)
+        self.write_requests(folder)
         samples(self.events).to_csv(folder / "samples.csv", index=False)
         for name, steps in (("oracle", self.oracle), ("demand", self.demand)):
             if steps is not None:
                 write_steps(folder / f"{name}.csv", steps)
+
+    def write_requests(self, folder: Path) -> None:
+        """What became of the requests."""
+        write_requests(folder / "requests.csv", self.records, self.causes)
 
 
 def write_requests(path: Path, records: Iterable[Record], causes: Iterable[str]) -> None:

@@ -38,7 +38,11 @@ def load_singles(results: Path) -> tuple[list[Run], list[str]]:
     for folder in sorted(folders, key=lambda path: path.name, reverse=True):
         try:
             if read_mapping(folder / "run.json").get("experiment") is None:
-                runs.append(load_run(folder))
+                run = load_run(folder)
+                if run.requests.empty:
+                    print(f"skipped {folder}: simulated as flows, it has no requests to show", file=sys.stderr)
+                    continue
+                runs.append(run)
                 print(f"read {folder}: {len(runs[-1].requests):,} requests, {len(runs[-1].decisions)} decisions")
         except BrokenRun as problem:
             print(f"skipped a broken run: {problem}", file=sys.stderr)

@@ -17,6 +17,7 @@ Example:
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, RootModel, WithJsonSchema, model_validator
@@ -118,9 +119,8 @@ class _Memory:
         self.since_s: float | None = None
         self.fired_s = -math.inf
 
-    def ripe(self, observation: Observation) -> bool:
+    def ripe(self, value: float | None, now_s: float) -> bool:
         """Has the condition held for long enough, and is the rule rested? Unknown metrics break the condition."""
-        value, now_s = metric(observation, self.rule.when.metric), observation.t_s
         if value is None or not self.rule.when.holds(value):
             self.since_s = None
             return False
@@ -138,25 +138,26 @@ class Rules:
 
     def __init__(self, config: RulesConfig) -> None:
         self._memories = [_Memory(rule) for rule in config.root]
+        self._metrics = tuple(dict.fromkeys(rule.when.metric for rule in config.root))
 
     def describe(self) -> list[str]:
         return [str(memory.rule) for memory in self._memories]
 
     def decide(self, observation: Observation) -> Decision:
-        wanted = observation.counts.wanted
-        ripe = [memory for memory in self._memories if memory.ripe(observation)]
+        wanted, now_s = observation.counts.wanted, observation.t_s
+        values = {name: metric(observation, name) for name in self._metrics}
+        ripe = [memory for memory in self._memories if memory.ripe(values[memory.rule.when.metric], now_s)]
         ups = [memory for memory in ripe if memory.rule.then.add is not None]
         if not ripe:
-            return Decision(wanted, f"no rule fires, {self._values(observation)}")
+            return Decision(wanted, f"no rule fires, {_words(values)}")
         winner = max(ups or ripe, key=lambda memory: memory.rule.then.apply(wanted))
         for memory in ups or ripe:
-            memory.fire(observation.t_s)
+            memory.fire(now_s)
         rule = winner.rule
-        value = metric(observation, rule.when.metric)
+        value = values[rule.when.metric]
         reason = f"{rule.when.metric} {value:.3g} is {str(rule.when).removeprefix(rule.when.metric + ' ')}: {rule.then}"
         return Decision(rule.then.apply(wanted), reason)
 
-    def _values(self, observation: Observation) -> str:
-        names = dict.fromkeys(memory.rule.when.metric for memory in self._memories)
-        values = ((name, metric(observation, name)) for name in names)
-        return ", ".join(f"{name} {'unknown' if value is None else format(value, '.3g')}" for name, value in values)
+
+def _words(values: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name} {'unknown' if value is None else format(value, '.3g')}" for name, value in values.items())

@@ -15,7 +15,7 @@ from controller.lock import controller_pid
 from controller.ports import ControllerError
 from controller.preflight import check_root
 from controller.site import Site
-from experiments.bench import change, cost, docker, first_answer, modes, scale
+from experiments.bench import change, cost, docker, first_answer, modes, scale, simulator
 from experiments.bench.model import Benchmark, Context
 from experiments.bench.table import text_table
 from experiments.machine import ROOT, machine, versions
@@ -29,6 +29,7 @@ BENCHMARKS = (
     Benchmark("scale", "One decision for many instances", scale.run),
     Benchmark("cost", "The controller's own cost", cost.run),
     Benchmark("ramp", "The ramp of the load", modes.run_ramp),
+    Benchmark("simulator", "The simulator against the clock", simulator.run),
 )
 
 

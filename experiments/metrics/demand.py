@@ -14,7 +14,11 @@ def lasting_demand(due_s: Iterable[float], capacity: Capacity, span_s: tuple[flo
     Without that the count of one window's arrivals has the demand flap: 10.5 requests a second, evenly spaced, are now
     10 in a window, now 11. So demand never comes before its requests, and stays up to two windows after them.
     """
-    needed = demand(due_s, capacity)
+    return lasting(demand(due_s, capacity), span_s)
+
+
+def lasting(needed: Steps, span_s: tuple[float, float]) -> Steps:
+    """The same where the instances that are needed at least are known."""
     if not needed.times_s:
         return over(needed, span_s)
     ahead = ordered_ahead(needed, WINDOW_S)  # the most from now until a window later: the same, moved, is of the past

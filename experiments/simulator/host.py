@@ -4,25 +4,39 @@ time. Nothing fails here."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
-from controller.actions import Action, Apply, Clone, Drain, Freeze, Return, Stop
+from controller.actions import Action, Apply, Clone, Drain, Freeze, Member, Return, Stop
 from controller.config import PolicyFile
 from controller.ports import Applied, Booted, Drained, Event, Stopped
-from controller.requestlog import Requests
-from experiments.simulator.balancer import Balancer
 from experiments.simulator.clock import Clock, Job, Pool
-from experiments.simulator.instances import Answering, Instance
 from experiments.simulator.parameters import Parameters, draws_s
 
 DRAIN_S = 30.0  # as in controller.live
 POLL_S = 0.02
 
 
+class Machine(Protocol):
+    """What boots; `used_s` is the CPU time that it has used."""
+
+    used_s: float
+
+
+class BackEnd(Protocol):
+    """A model of HAProxy, as far as the actuator commands it."""
+
+    def way(self, members: Sequence[Member]) -> str: ...
+    def apply(self, members: Sequence[Member]) -> None: ...
+    def drain(self, name: str) -> None: ...
+    def undrain(self, name: str) -> None: ...
+    def in_flight(self, name: str) -> int: ...
+
+
 @dataclass(slots=True)
 class Boot:
     """A boot under way; `left_s` is how long it would still take alone. A `spare` one leaves the CPU to others."""
 
-    instance: Instance
+    machine: Machine
     left_s: float
     spare: bool
     ended: Job
@@ -44,9 +58,9 @@ class Boots:
         """Those that make something slower."""
         return sum(not boot.spare for boot in self._active)
 
-    def add(self, instance: Instance, alone_s: float, spare: bool, ended: Job) -> None:
+    def add(self, machine: Machine, alone_s: float, spare: bool, ended: Job) -> None:
         self.advance()
-        self._active.append(Boot(instance, alone_s, spare, ended))
+        self._active.append(Boot(machine, alone_s, spare, ended))
         self._schedule()
 
     def advance(self) -> None:
@@ -56,7 +70,7 @@ class Boots:
         for boot in self._active:
             went_s = passed_s / self._stretch(boot)
             boot.left_s -= went_s
-            boot.instance.used_s += went_s * self._cpu
+            boot.machine.used_s += went_s * self._cpu
 
     def _stretch(self, boot: Boot) -> float:
         """How much longer than alone it takes at present."""
@@ -82,20 +96,21 @@ class Boots:
 
 
 class Host:
-    """The actuator in virtual time. `tell` is told of each event, `before_reload` of each reload."""
+    """The actuator in virtual time. `start` and `remove` are called for each instance that begins to boot and that is
+    gone, `tell` for each event, `before_reload` for each reload. On so many `hosts` there is as much more room."""
 
     def __init__(
-        self, clock: Clock, settings: PolicyFile, parameters: Parameters, balancer: Balancer, requests: Requests,
-        instances: dict[str, Instance], answering: Answering, seed: int,
+        self, clock: Clock, settings: PolicyFile, parameters: Parameters, balancer: BackEnd,
+        start: Callable[[str], Machine], remove: Callable[[str], object], seed: int, hosts: int = 1,
     ) -> None:  # fmt: skip
         self.tell: Callable[[Event], None] = lambda _: None
         self.before_reload: Job = lambda: None
         self._clock = clock
         self._balancer = balancer
-        self._requests = requests
-        self._instances = instances
-        self._answering = answering
-        boot, self._model = parameters.instances.boot(settings.boot), parameters.balancer
+        self._start = start
+        self._remove = remove
+        self._reload_slowdown = parameters.balancer.reload_slowdown / hosts
+        boot = parameters.instances.boot(settings.boot)
         self._thaw_s, self._ask_s = parameters.instances.thaw_ms / 1000, parameters.balancer.ask_ms / 1000
         parts = {"clone": boot.clone, "address": boot.address, "application": boot.application}
         self._boot_s = {part: draws_s(times, seed, part) for part, times in parts.items()}
@@ -105,9 +120,9 @@ class Host:
         self._stop_s = draws_s(parameters.instances.stop, seed, "stop")
         self._frozen: set[str] = set()
         self._drain_orders: dict[str, object] = {}
-        self.boots = Boots(clock, boot.slowdown, boot.cpu)
-        self._booting, self._spares, self._balancing = Pool(clock, parameters.cores), Pool(clock, 1), Pool(clock, 1)
-        self._drains, self._stops = Pool(clock, 16), Pool(clock, 4)
+        self.boots = Boots(clock, boot.slowdown / hosts, boot.cpu)
+        self._booting, self._spares = Pool(clock, parameters.cores * hosts), Pool(clock, hosts)
+        self._drains, self._stops, self._balancing = Pool(clock, 16 * hosts), Pool(clock, 4 * hosts), Pool(clock, 1)
 
     def act(self, actions: Sequence[Action]) -> None:
         for action in actions:
@@ -129,9 +144,7 @@ class Host:
                     self._stops.submit(partial(self._stop, name))
 
     def _clone(self, name: str, spare: bool, free: Job) -> None:
-        self._requests.await_first_answer(name)
-        instance = self._instances[name] = Instance(self._clock, self._answering)
-        began_s = self._clock.now_s
+        machine, began_s = self._start(name), self._clock.now_s
         alone_s = {part: next(draws) for part, draws in self._boot_s.items()}
         whole_s = sum(alone_s.values())
 
@@ -140,17 +153,17 @@ class Host:
             free()
             self.tell(Booted(name, {part: round(1000 * part_s * stretch, 1) for part, part_s in alone_s.items()}))
 
-        self.boots.add(instance, whole_s, spare, ended)
+        self.boots.add(machine, whole_s, spare, ended)
 
     def _apply(self, action: Apply, free: Job) -> None:
         began_s = self._clock.now_s
-        thawed = self._frozen & {member.name for member in action.members}
+        thawed = self._frozen & {member.name for member in action.members} if self._frozen else set()
         self._frozen -= thawed
         how = self._balancer.way(action.members)
         takes_s = len(thawed) * self._thaw_s
         if how == "reload":
             self.before_reload()
-            takes_s += next(self._reload_s) * (1 + self._model.reload_slowdown * self.boots.count())
+            takes_s += next(self._reload_s) * (1 + self._reload_slowdown * self.boots.count())
         else:
             takes_s += next(self._runtime_s) if how == "runtime" else self._ask_s
 
@@ -198,7 +211,7 @@ class Host:
 
         def ended() -> None:
             self._frozen.discard(name)
-            del self._instances[name]
+            self._remove(name)
             free()
             self.tell(Stopped(name, 1000 * takes_s))
 

@@ -1,12 +1,15 @@
 """A simulated run, kept in the same folder layout as a real one (see experiments.runner)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from controller.config import PolicyFile
 from controller.journal import FileJournal
+from controller.judge import Judge
 from controller.ports import ControllerError
 from controller.reading import load
 from experiments import deciding
@@ -15,7 +18,11 @@ from experiments.processes import RunError
 from experiments.runner import Evidence
 from experiments.scenario import Scenario
 from experiments.simulator.engine import Simulation
+from experiments.simulator.flow_account import FlowAccount
+from experiments.simulator.flows import Answers
+from experiments.simulator.fluid import FluidSimulation, Scale
 from experiments.simulator.parameters import Parameters
+from loadgen.load import OpenLoad
 
 
 @dataclass
@@ -34,24 +41,53 @@ def simulate(
 ) -> tuple[Path, dict[str, Any]]:  # fmt: skip
     """Simulate a scenario; the run's folder and its key figures. `facts` and `slug` are as for experiments.runner.
     Raises RunError."""
-    refuse_what_is_not_modelled(scenario)
-    try:
-        settings, shadows = deciding.settings_of(scenario, scenario.policy), deciding.shadows_of(scenario)
-    except deciding.PolicyError as error:
-        raise RunError(str(error)) from error
+    settings, shadows = _deciding(scenario)
     own = {
         "machine": parameters.machine or machine(),
-        "simulation": {"seed": seed, "parameters": parameters.provenance},
+        "simulation": {"fidelity": "requests", "seed": seed, "parameters": parameters.provenance},
     }
     evidence = Evidence(name, scenario, results, "simulated", {**own, **(facts or {})}, slug)
-    with evidence.recorded():
-        journal = FileJournal(evidence.journal)
-        started = evidence.started.isoformat(timespec="milliseconds")
-        records = Simulation(settings, scenario.load, parameters, seed, journal, started, shadows).run(
-            scenario.settle_s
-        )
+    with evidence.recorded(), _journal(evidence) as (journal, started):
+        simulation = Simulation(settings, scenario.load, parameters, seed, journal, started, shadows)
+        return evidence.folder, evidence.collect(simulation.run(scenario.settle_s))
+
+
+def simulate_flows(
+    name: str, scenario: Scenario, results: Path, parameters: Parameters, seed: int, scale: Scale
+) -> tuple[Path, dict[str, Any]]:
+    """The same as flows, and on another scale; the folder has flows.csv in place of requests.csv. Raises RunError."""
+    load = scenario.load
+    if not isinstance(load, OpenLoad):
+        raise RunError("users that wait for their answers are no flow: simulate them without --fluid")
+    settings, shadows = _deciding(scenario)
+    settings, duration_s = scale.fleet(settings), scale.stretch * load.duration_s
+    facts = {
+        "machine": parameters.machine or machine(), "duration_s": duration_s,
+        "simulation": {"fidelity": "flows", "seed": seed, **asdict(scale), "parameters": parameters.provenance},
+    }  # fmt: skip
+    evidence = Evidence(name, scenario, results, "simulated", facts, settings=settings)
+    with evidence.recorded(), _journal(evidence) as (journal, started):
+        simulation = FluidSimulation(settings, load, parameters, seed, journal, started, shadows, scale)
+        flows = simulation.run(scenario.settle_s)
+        answers = Answers(parameters.service, load, parameters.run.lag)
+        account = partial(FlowAccount, records=(), flows=flows, answers=answers, is_even=load.arrivals == "even")
+        return evidence.folder, evidence.keep(account, duration_s)
+
+
+def _deciding(scenario: Scenario) -> tuple[PolicyFile, list[Judge]]:
+    """Raises RunError."""
+    refuse_what_is_not_modelled(scenario)
+    return deciding.settings_of(scenario, scenario.policy), deciding.shadows_of(scenario)
+
+
+@contextmanager
+def _journal(evidence: Evidence) -> Iterator[tuple[FileJournal, str]]:
+    """The run's journal, and the time of day to write into it. Each line is in the file at once."""
+    journal = FileJournal(evidence.journal)
+    try:
+        yield journal, evidence.started.isoformat(timespec="milliseconds")
+    finally:
         journal.close()
-        return evidence.folder, evidence.collect(records)
 
 
 def refuse_what_is_not_modelled(scenario: Scenario) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from experiments.metrics.capacity import Capacity, capacity_of
-from experiments.oracle import Steps, demand, ordered_ahead, over
+from experiments.oracle import Steps, demand, oracle_of
 from experiments.scenario import ScenarioError, load_scenario, merged
 from experiments.simulator.client import due_s
 from experiments.simulator.engine import Simulation
@@ -114,8 +114,8 @@ def _outcome(document: Mapping[str, Any], case: Case, parameters: Parameters) ->
     boot_s = median(tally.waits_ms) / 1000 if tally.waits_ms else 0.0
     capacity = capacity_of(document)
     assert capacity is not None
-    ahead = ordered_ahead(_needed(case.load, capacity), boot_s)
-    least = over(ahead, (ticks[0][0] - origin_s, ticks[-1][0] - origin_s), settings.instances.min)
+    span_s = (ticks[0][0] - origin_s, ticks[-1][0] - origin_s)
+    least = oracle_of(_needed(case.load, capacity), boot_s, span_s, settings.instances.min)
     return Outcome(
         len(records), len(records) - len(served_s),
         math.fsum(count * (later_s - t_s) for (t_s, count), (later_s, _) in pairwise(ticks)), least.instance_seconds,

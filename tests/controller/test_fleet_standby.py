@@ -3,8 +3,9 @@
 import pytest
 
 from controller.actions import Apply, Clone, Drain, Freeze, Return
-from controller.fleet import Fleet, Victim
+from controller.fleet import Fleet
 from controller.model import Phase, Sample
+from controller.roster import Victim
 from tests.controller.fleets import fleet, kinds, phases, serving, settle
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.window import Counter, Window, percentile
+from controller.window import Counter, Highest, Window, percentile
 
 STEPS = st.lists(st.tuples(st.floats(0.01, 5), st.integers(0, 1000), st.booleans()), min_size=1, max_size=30)
 
@@ -29,20 +29,29 @@ def test_window_keeps_the_newest_and_forgets_what_is_as_old_as_its_length() -> N
     window = Window(2.0)
     for now_s, value in ((0.0, 5.0), (1.0, 3.0), (1.5, 4.0)):
         window.add(now_s, value)
-    assert (window.values(), window.sum(), window.max(), len(window)) == ([5, 3, 4], 12, 5, 3)
+    assert (window.values(), window.sum(), len(window)) == ([5, 3, 4], 12, 3)
     window.trim(2.0)
     assert window.values() == [3, 4]
 
 
-def test_empty_window_has_no_maximum_and_no_sum() -> None:
+def test_empty_window_has_no_sum() -> None:
     window = Window(1.0)
-    assert (window.max(), window.sum(), len(window)) == (None, 0, 0)
+    assert (window.sum(), len(window)) == (0, 0)
 
 
 def test_window_of_no_length_holds_nothing() -> None:
     window = Window(0.0)
     window.add(1.0, 9.0)
-    assert window.max() is None
+    assert window.values() == []
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 9)), min_size=1, max_size=50), st.floats(0, 20))
+def test_highest_is_that_of_the_window(steps: list[tuple[float, int]], length_s: float) -> None:
+    window, highest, now_s = Window(length_s), Highest(length_s), 0.0
+    for pause_s, value in steps:
+        now_s += pause_s
+        window.add(now_s, value)
+        assert highest.add(now_s, value) == max(window.values(), default=None)
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(-1e6, 1e6)), max_size=50), st.floats(0.1, 20))

@@ -104,7 +104,12 @@ class Played:
         slots = 9 if self.policy.apply == "runtime" else 0
         self.balancer = Balancer(self.clock, Site(), instances, requests, slots, Waiting())
         answering = Answering(self.policy.service, PARAMETERS.service, seed=1)
-        self.host = Host(self.clock, self.policy, PARAMETERS, self.balancer, requests, instances, answering, 1)
+
+        def start(name: str) -> Instance:
+            instances[name] = Instance(self.clock, answering)
+            return instances[name]
+
+        self.host = Host(self.clock, self.policy, PARAMETERS, self.balancer, start, instances.pop, seed=1)
         self.host.tell = lambda event: self.told.append((self._now_ms(), event))
         self.host.before_reload = lambda: self.reloads_ms.append(self._now_ms())
 
