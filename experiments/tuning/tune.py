@@ -30,6 +30,7 @@ from experiments.tuning.space import Parameter, SpaceError, described, document_
 from experiments.tuning.trials import Score, Trials, cases_of
 
 TELL_EVERY = 25  # trials
+MOST_SHOWN = 12  # of the front
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,7 @@ def table(trials: Sequence[Trial], space: Sequence[Parameter], chosen: Trial) ->
             f"{trial.number}{' *' if trial is chosen else ''}", f"{trial.score.not_served_share:.3%}",
             f"{trial.score.cost_ratio:.3f}", f"{trial.score.latency_ms_p99:.0f}", *map(str, trial.values.values()),
         )
-        for trial in ([] if chosen in trials else [chosen]) + list(trials)
+        for trial in [*([] if chosen in trials else [chosen]), *trials][:MOST_SHOWN]
     ]  # fmt: skip
-    return aligned([header, *rows])
+    more = len(trials) - MOST_SHOWN
+    return aligned([header, *rows]) + ([f"  and {more} that lose more, see front.csv"] if more > 0 else [])
