@@ -146,7 +146,7 @@ class Flow:
         for cohort in self.windows.cohorts:
             if cohort.usable:
                 admitted = min(each, cohort.room(until_s, self._limit))
-                cohort.admit(until_s, admitted)
+                cohort.admit(from_s, until_s, admitted)
                 served += admitted * cohort.usable
         self.totals.rejected += max(0.0, amount - served)
         return served, waited / amount
@@ -165,7 +165,7 @@ class Flow:
             taken = min(queue.amount, room)
             if taken > 0:
                 for cohort, each in rooms:
-                    cohort.admit(until_s, each * taken / room)
+                    cohort.admit(from_s, until_s, each * taken / room)
                 waited += self._take(queue, taken, middle_s)
                 served += taken
             self._expire(queue, until_s)

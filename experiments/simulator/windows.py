@@ -16,23 +16,27 @@ ROUNDING = 1e-9
 
 @dataclass(slots=True, eq=False)
 class Cohort:
-    """Instances that are alike. `admitted` tells until when how much each of them has admitted lately."""
+    """Instances that are alike. `admitted` tells from when to when how much each of them has admitted lately."""
 
     since_s: float
     names: set[str] = field(default_factory=set)
     usable: int = 0  # how many of them get traffic
-    admitted: deque[tuple[float, float]] = field(default_factory=deque)
+    admitted: deque[tuple[float, float, float]] = field(default_factory=deque)
     within: float = 0.0  # the sum of `admitted`
 
     def room(self, until_s: float, limit: float) -> float:
-        """What each may admit in a span that ends then."""
-        while self.admitted and self.admitted[0][0] <= until_s - WINDOW_S + ROUNDING:
-            self.within -= self.admitted.popleft()[1]
-        return max(0.0, limit - self.within)
+        """What each may admit in a span that ends then. Of a span that has partly left the window a part counts."""
+        start_s, admitted, left = until_s - WINDOW_S + ROUNDING, self.admitted, 0.0
+        while admitted and admitted[0][1] <= start_s:
+            self.within -= admitted.popleft()[2]
+        if admitted and admitted[0][0] < start_s:
+            from_s, ends_s, each = admitted[0]
+            left = each * (start_s - from_s) / (ends_s - from_s)
+        return max(0.0, limit - self.within + left)
 
-    def admit(self, until_s: float, each: float) -> None:
+    def admit(self, from_s: float, until_s: float, each: float) -> None:
         if each > 0:
-            self.admitted.append((until_s, each))
+            self.admitted.append((from_s, until_s, each))
             self.within += each
 
 
