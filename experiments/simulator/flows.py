@@ -1,5 +1,6 @@
 """What went on in a fluid run: flows from span to span, what the sensor sees of them, and latencies from both."""
 
+import math
 from array import array
 from bisect import bisect_right
 from collections import deque
@@ -58,6 +59,7 @@ class Flows:
 
     def __init__(self) -> None:
         self.until_s, self.came, self.served, self.waited_s = array("d"), array("q"), array("d"), array("d")
+        self.last_waited_s = -math.inf  # when something that had waited was served for the last time
         self.ticks: list[tuple[float, int, float, float, float, float]] = []
 
     def note(self, until_s: float, came: int, served: float, waited_s: float) -> None:
@@ -65,6 +67,8 @@ class Flows:
         self.came.append(came)
         self.served.append(served)
         self.waited_s.append(waited_s)
+        if waited_s:
+            self.last_waited_s = until_s
 
     def tick(self, now_s: float, totals: Totals, queue_requests: float) -> None:
         self.ticks.append((now_s, totals.offered, totals.served, totals.rejected, totals.failed, queue_requests))
@@ -139,13 +143,17 @@ class FlowSensor:
         points.append((now_s, totals.offered, totals.served, totals.rejected, totals.failed))
         while len(points) > 2 and points[1][0] <= now_s - self._rate_window_s:
             points.popleft()
-        first, last = points[0], points[-1]
-        span_s = last[0] - first[0]
-        return tuple([(last[i] - first[i]) / span_s if span_s > 0 else None for i in (1, 2, 3, 4)])
+        began_s, *before = points[0]
+        span_s = now_s - began_s
+        if not span_s > 0:
+            return None, None, None, None
+        offered, served, rejected, failed = before
+        return ((totals.offered - offered) / span_s, (totals.served - served) / span_s,
+                (totals.rejected - rejected) / span_s, (totals.failed - failed) / span_s)  # fmt: skip
 
     def _latencies(self, now_s: float) -> tuple[float | None, ...]:
-        lately = self._flows.since(now_s - self._latency_window_s)
-        found = self._answers.latencies_ms(self._flows.served[lately], self._flows.waited_s[lately])
+        start_s, flows = now_s - self._latency_window_s, self._flows
+        lately = flows.since(start_s)
+        waited_s = flows.waited_s[lately] if flows.last_waited_s > start_s else ()
+        found = self._answers.latencies_ms(flows.served[lately], waited_s)
         return (None, None, None) if found is None else found[:3]
-
-
