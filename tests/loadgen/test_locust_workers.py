@@ -218,7 +218,7 @@ def test_with_the_web_interface_each_press_of_start_is_a_run(tmp_path: Path, pro
         swarm(url, low="much")
         until(lambda: "'much' is not legal" in requests.get(f"{url}/logs", timeout=5).text)
         until(lambda: state(url) == "stopped")
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         stdout, stderr = process.communicate(timeout=30)
     assert "served 130 (100.00 %)" in stdout
     assert "served 65 (100.00 %)" in stdout
