@@ -91,14 +91,6 @@ class OpenLoad(AnyLoad):
         """The highest rate, in requests/s."""
         return self.curve().highest_rps
 
-    def with_duration(self, duration_s: float) -> Self:
-        """As `changed`."""
-        return self.changed(duration_s=duration_s)
-
-    def with_highest(self, rps: float) -> Self:
-        """As `changed`."""
-        return self.changed(highest_rps=rps)
-
     def changed(self, **overrides: float) -> Self:
         """With another `low_rps`, `highest_rps` or `duration_s`: the shape's field is replaced, whatever it is called.
 

@@ -82,23 +82,23 @@ def test_another_highest_rate_and_another_duration_are_what_was_asked_for(
     document: dict[str, Any], factor: float
 ) -> None:
     load = opened(document)
-    assert load.with_highest(factor * 50 + 61).highest_rps == pytest.approx(factor * 50 + 61)
-    longer = load.with_duration((1 + factor) * load.duration_s)
+    assert load.changed(highest_rps=factor * 50 + 61).highest_rps == pytest.approx(factor * 50 + 61)
+    longer = load.changed(duration_s=(1 + factor) * load.duration_s)
     assert longer.duration_s == pytest.approx((1 + factor) * load.duration_s)
 
 
 def test_combinations_are_scaled_as_a_whole_and_stretched_alike() -> None:
     load = opened(THEN)
-    scaled, longer = load.with_highest(load.highest_rps / 2), load.with_duration(180)
+    scaled, longer = load.changed(highest_rps=load.highest_rps / 2), load.changed(duration_s=180)
     for t_s in (3, 31, 77):
         assert scaled.curve().rate(t_s) == pytest.approx(load.curve().rate(t_s) / 2)
     assert longer.model_dump()["of"][0]["duration_s"] == 60
-    halved = opened(PRODUCT).with_highest(opened(PRODUCT).highest_rps / 2)
+    halved = opened(PRODUCT).changed(highest_rps=opened(PRODUCT).highest_rps / 2)
     assert halved.model_dump()["of"][0] == 0.25
 
 
 def test_a_simple_shape_keeps_its_low_rate() -> None:
-    assert opened(RAMP).with_highest(80).model_dump()["low_rps"] == 5
+    assert opened(RAMP).changed(highest_rps=80).model_dump()["low_rps"] == 5
     assert opened(RAMP).changed(highest_rps=3, low_rps=2).curve().rate(0) == 2
 
 
@@ -106,8 +106,8 @@ def test_a_trace_is_replayed_and_scaled(trace: str) -> None:
     load = opened({"shape": "trace", "file": trace, "speed": 6, "peak_rps": 60})
     assert (load.duration_s, load.highest_rps) == (30, 60)
     assert load.curve().rate(5) == pytest.approx(20)
-    assert load.with_duration(10).duration_s == pytest.approx(10)
-    assert load.with_highest(90).curve().rate(5) == pytest.approx(30)
+    assert load.changed(duration_s=10).duration_s == pytest.approx(10)
+    assert load.changed(highest_rps=90).curve().rate(5) == pytest.approx(30)
     assert opened({"shape": "trace", "file": trace}).highest_rps == 5
 
 
