@@ -1,7 +1,7 @@
 """Which policy is the cheapest where a request that is not served has a price.
 
-The total cost is instance-seconds plus price times requests not served. The price is in instance-seconds too, p / c where
-an instance-second costs c and such a request p.
+The total cost is instance-seconds plus price times requests not served. The price is in instance-seconds too: p / c,
+where an instance-second costs c and such a request p.
 """
 
 from collections.abc import Mapping, Sequence
@@ -134,18 +134,24 @@ def regrets(bills: Bills, prices: Floats) -> dict[str, Floats]:
 def finding(prices: Prices) -> str:
     """Who wins at which price under each load, and whose cost is never far from the cheapest one's."""
     parts = [f"under {load} {reigns_words(prices.reigns(load))}" for load in prices.bills]
-    told = f"The cheapest policy is {'; '.join(parts)}."
-    shared = set.intersection(*(set(bills) for bills in prices.bills.values())) - prices.told
+    return f"The cheapest policy is {'; '.join(parts)}. {safest_words(prices)}".strip()
+
+
+def safest_words(prices: Prices) -> str:
+    """Which policy to take where the price is not known; of those that know the load the best, if it is better."""
+    shared = sorted(set.intersection(*(set(bills) for bills in prices.bills.values())))
     worst = {
         policy: max(float(regrets(bills, prices.shown)[policy].max()) for bills in prices.bills.values())
-        for policy in sorted(shared)
+        for policy in shared
     }
-    safe = min(worst, key=lambda policy: worst[policy], default=None)
-    if safe is None:
-        return told
+    if not worst.keys() - prices.told:
+        return ""
+    best = min(worst, key=lambda policy: worst[policy])
+    safe = min(worst.keys() - prices.told, key=lambda policy: (worst[policy], policy))
+    than = f"; {best}, which was made for these loads, than {worst[best]:.2f} times" if best in prices.told else ""
     return (
-        f"{told} Of those that were not made for the load, {safe} is the safest where the price is not known: nowhere here "
-        f"does it cost more than {worst[safe]:.2f} times the cheapest."
+        f"Where the price is not known, {safe} is the safest: under none of these loads, at none of these prices does "
+        f"it cost more than {worst[safe]:.2f} times the cheapest{than}."
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from experiments.loading import SWEEP_PREFIX, BrokenRun, read_mapping, read_text
@@ -16,6 +17,7 @@ from report import environment, single, words
 
 COLUMNS = ("boot_s", "slope_rps2", "too_few_s", "not_served")
 BOOT_PARTS_MS = ("clone_ms_p50", "address_ms_p50", "application_ms_p50")
+NEEDED = ("policy_file", "policy", "low_rps", "high_rps", "hold_s", "boots_at_once", "repeats")
 MOST_TOO_FEW_S = 1.0  # what the finding calls good
 APART = ("boot", "apply")  # keys of a policy file that the place in the figure tells, or that change little
 
@@ -58,16 +60,19 @@ def newest_rises(results: Path) -> tuple[Rises | None, list[str]]:
 def load_rises(folder: Path, results: Path) -> Rises:
     """The sweep in `folder` and the real runs of `results` that belong to it. Raises BrokenRun."""
     info, file = read_mapping(folder / FACTS), folder / FILE
+    missing = [key for key in NEEDED if key not in info]
+    if missing:
+        raise BrokenRun(folder / FACTS, f"lacks {missing[0]}")
     try:
         frame = pd.read_csv(io.StringIO(read_text(file)), usecols=list(COLUMNS), dtype="float64")
         cells = frame.groupby(["boot_s", "slope_rps2"], as_index=False).mean()
-        told = info["low_rps"], info["high_rps"], info["repeats"] + 0
+        rates = float(info["low_rps"]), float(info["high_rps"])
         policy = dict(info["policy"])
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenRun(file, f"is not what a sweep writes ({error!r})") from None
     if len(cells) < 1 or frame.isna().to_numpy().any():
         raise BrokenRun(file, "is cut off or malformed")
-    return Rises(info, cells, tuple(real_rises(results, told[:2], policy)))
+    return Rises(info, cells, tuple(real_rises(results, rates, policy)))
 
 
 def real_rises(results: Path, rates: tuple[float, float], policy: Mapping[str, Any]) -> Iterator[RealRise]:
@@ -110,19 +115,38 @@ def is_same(own: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
 def rises_data(rises: Rises) -> dict[str, str]:
     """What the page tells about them."""
     told = rises.info
-    known = words.plural(len(rises.real), "real run")
-    source = single.model_source(told.get("parameters", {}))
+    source, many = single.model_source(told.get("parameters", {})), told["repeats"] > 1
+    known = f"Circles are {words.plural(len(rises.real), 'real run')} with such a rise under the same policy"
     return {
         "setup": f"{words.plain(told['policy_file'])} on a load that rises from {words.plain(told['low_rps'])} to "
-        f"{words.plain(told['high_rps'])} requests/s and stays there for {words.plain(told['hold_s'])} s; of the new "
-        f"instances {words.plain(told['boots_at_once'])} boot at a time, as on this machine. "
-        f"{words.plural(told['repeats'], 'simulation')} a cell"
-        f"{', of which it shows the means' if told['repeats'] > 1 else ''}",
+        f"{words.plain(told['high_rps'])} requests/s and stays there for {words.plain(told['hold_s'])} s, "
+        f"{words.plural(told['repeats'], 'time')} a cell{', which shows the mean' if many else ''}",
+        "boots": words.plain(told["boots_at_once"]),
         "model": f"; the rest of the model comes from {source}" if source else "",
-        "real": f"Circles are {known} with such a rise under the same policy, at the boot time that was measured, with "
-        "the same colours." if rises.real else "",
-        "finding": finding(rises.table("too_few_s")),
-    }  # fmt: skip
+        "real": f"{known}, at the boot time that was measured, in the same shades." if rises.real else "",
+        "finding": f"{finding(rises.table('too_few_s'))} {real_words(rises)}".strip(),
+    }
+
+
+def real_words(rises: Rises) -> str:
+    """What the real runs lost beside the cells that are next to them."""
+    table, parts = rises.table("not_served"), []
+    slopes, boots_s = (np.asarray(axis, dtype=np.float64) for axis in (table.columns, table.index))
+    for slope in sorted({each.slope_rps2 for each in rises.real}):
+        group = [each for each in rises.real if each.slope_rps2 == slope]
+        column = np.argmin(np.abs(1 / slopes - 1 / slope))
+        row = np.argmin(np.abs(np.log(boots_s / group[0].boot_s)))
+        where = "on the step" if math.isinf(slope) else f"at {slope:.2g} requests/s a second"
+        lost, boots = span([each.not_served for each in group], ",.0f"), span([each.boot_s for each in group], ".2g")
+        cell = f"the nearest cell has {table.to_numpy()[row, column]:,.0f}"
+        parts.append(f"{where} {lost} with boots of {boots} s ({cell})")
+    return f"Real runs lost {words.listed(parts)}." if parts else ""
+
+
+def span(values: Sequence[float], form: str) -> str:
+    """`2` or `2 to 5`."""
+    low, high = (format(value, form) for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def finding(too_few_s: pd.DataFrame) -> str:
@@ -130,7 +154,7 @@ def finding(too_few_s: pd.DataFrame) -> str:
     kept: dict[float | None, list[float]] = {}
     for boot_s, row in too_few_s.iterrows():
         kept.setdefault(steepest(row), []).append(float(str(boot_s)))
-    parts = [f"with boots of {boots_words(boots)} {slope_words(slope, too_few_s)}" for slope, boots in kept.items()]
+    parts = [f"with boots of {span(boots, 'g')} s {slope_words(slope, too_few_s)}" for slope, boots in kept.items()]
     return f"The fleet is too small for at most {MOST_TOO_FEW_S:g} s {words.listed(parts)}."
 
 
@@ -139,10 +163,6 @@ def steepest(row: "pd.Series[float]") -> float | None:
     good = list(row <= MOST_TOO_FEW_S)
     count = good.index(False) if False in good else len(good)
     return float(row.index[count - 1]) if count else None
-
-
-def boots_words(boots_s: Sequence[float]) -> str:
-    return f"{f'{min(boots_s):g} to ' if len(boots_s) > 1 else ''}{max(boots_s):g} s"
 
 
 def slope_words(slope: float | None, table: pd.DataFrame) -> str:
