@@ -20,12 +20,14 @@ _PTRACE_DETACH, _PTRACE_SEIZE, _PTRACE_INTERRUPT, _PTRACE_SECCOMP_GET_FILTER = 1
 _WALL = 0x40000000
 _KEYCTL = {"x86_64": 250, "i686": 288, "aarch64": 219, "riscv64": 219, "armv7l": 311, "ppc64le": 271, "s390x": 280}
 _KEYCTL_JOIN_SESSION_KEYRING = 1
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _INSTRUCTION_BYTES = 8  # struct sock_filter
 _LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _long, _pointer = ctypes.c_ulong, ctypes.c_void_p
 _libc.prctl.argtypes = [ctypes.c_int, _long, _long, _long, _long]
+_libc.renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
 _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, _pointer, _pointer]
 _libc.ptrace.restype = ctypes.c_long
 _libc.syscall.argtypes = [ctypes.c_long, ctypes.c_long, _pointer]
@@ -49,6 +51,11 @@ def _call(name: str, *arguments: Any) -> int:
 def join(pidfd: int, kinds: int) -> None:
     """Join these namespaces of the process that `pidfd` stands for; a pid namespace only for future children."""
     _call("setns", pidfd, kinds)
+
+
+def exchange(path: str, other: str) -> None:
+    """Let two files of one file system have each other's name, in one step."""
+    _call("renameat2", _AT_FDCWD, os.fsencode(path), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
 
 
 def leave_session_keyring() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import itertools
 import os
 import tempfile
-import time
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import pytest
 from flask.testing import FlaskClient
@@ -213,15 +215,59 @@ def test_other_disk_errors_are_500_with_a_message(client: FlaskClient, monkeypat
     assert (answer.status_code, answer.json) == (500, {"message": "storage error: Input/output error"})
 
 
-def test_delete_all_removes_stale_temporary_files_only(client: FlaskClient, tmp_path: Path) -> None:
-    send_object(client, "PUT", "a")
-    stale, fresh = tmp_path / ".incoming" / "stale", tmp_path / ".incoming" / "fresh"
-    stale.touch()
-    fresh.touch()
-    old_seconds = time.time() - store.STALE_AGE_SECONDS - 1
-    os.utime(stale, (old_seconds, old_seconds))
-    client.delete("/")
-    assert temporary_files(tmp_path) == [fresh]
+def test_temporary_file_of_a_killed_instance_is_deleted_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
+    class Watched(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            ObjectStore(tmp_path).delete_stale()
+            assert len(temporary_files(tmp_path)) == 1
+            return super().read(size)
+
+    ObjectStore(tmp_path).create_directories()
+    (tmp_path / ".incoming" / "left").touch()
+    assert ObjectStore(tmp_path).put("a", Watched(b"1"))
+    assert ObjectStore(tmp_path).ids() == ["a"]
+
+
+def test_writer_whose_new_file_is_swept_before_it_has_the_lock_makes_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks, real = itertools.count(), fcntl.flock
+
+    def sweep_first(file: IO[bytes], how: int) -> None:
+        if next(locks) == 0:
+            next((tmp_path / ".incoming").iterdir()).unlink()
+        real(file, how)
+
+    monkeypatch.setattr("webapp.store.fcntl.flock", sweep_first)
+    assert ObjectStore(tmp_path).put("a", BytesIO(b"1"))
+    assert ObjectStore(tmp_path).open("a").read() == b"1"
+    assert (next(locks), temporary_files(tmp_path)) == (2, [])
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS])
+def test_file_system_that_exchanges_no_names_replaces_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: str) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("webapp.kernel.exchange", refuse)
+    assert [ObjectStore(tmp_path).put("a", BytesIO(body)) for body in (b"1", b"2")] == [True, False]
+    assert ObjectStore(tmp_path).open("a").read() == b"2"
+    assert temporary_files(tmp_path) == []
+
+
+def test_temporary_file_that_cannot_be_deleted_does_not_make_a_stored_object_a_failure(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("webapp.store.Path.unlink", refuse)
+        assert send_object(client, "PUT", "a", data=b"1").status_code == 201
+    ObjectStore(tmp_path).delete_stale()
+    assert temporary_files(tmp_path) == []
 
 
 def test_two_applications_on_one_directory_share_the_objects(tmp_path: Path) -> None:
