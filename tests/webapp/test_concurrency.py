@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -85,7 +86,7 @@ def test_answers_of_concurrent_operations_on_one_object_have_an_order(tmp_path: 
             history.add(operation(client, action, value, answer, began_s, ended_s))
         return True
 
-    assert all(at_once([lambda client=client: work(client) for client in range(6)]))
+    assert all(at_once([partial(work, client) for client in range(6)]))
     assert check(history).violations == [], check(history).text()
     assert temporary_files(tmp_path) == []
 

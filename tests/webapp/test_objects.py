@@ -6,7 +6,11 @@ import errno
 import fcntl
 import itertools
 import os
+import signal
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -215,17 +219,32 @@ def test_other_disk_errors_are_500_with_a_message(client: FlaskClient, monkeypat
     assert (answer.status_code, answer.json) == (500, {"message": "storage error: Input/output error"})
 
 
-def test_temporary_file_of_a_killed_instance_is_deleted_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
-    class Watched(BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            ObjectStore(tmp_path).delete_stale()
-            assert len(temporary_files(tmp_path)) == 1
-            return super().read(size)
-
+def test_temporary_file_is_swept_when_its_writer_was_killed_and_not_before(tmp_path: Path) -> None:
     ObjectStore(tmp_path).create_directories()
-    (tmp_path / ".incoming" / "left").touch()
-    assert ObjectStore(tmp_path).put("a", Watched(b"1"))
-    assert ObjectStore(tmp_path).ids() == ["a"]
+    with writing(tmp_path) as pid:
+        ObjectStore(tmp_path).delete_stale()
+        assert len(temporary_files(tmp_path)) == 1
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert len(temporary_files(tmp_path)) == 1
+        ObjectStore(tmp_path).delete_stale()
+        assert (temporary_files(tmp_path), ObjectStore(tmp_path).ids()) == ([], [])
+
+
+@contextmanager
+def writing(directory: Path) -> Iterator[int]:
+    """Another process in the middle of a put, for ever."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with os.fdopen(reader, "rb") as body:
+            ObjectStore(directory).put("a", body, 10)
+        os._exit(1)
+    while not temporary_files(directory):
+        time.sleep(0.01)
+    yield pid
+    os.close(reader)
+    os.close(writer)
 
 
 def test_writer_whose_new_file_is_swept_before_it_has_the_lock_makes_another(
