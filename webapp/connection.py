@@ -116,11 +116,15 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
             super().close()
 
     def _check_body(self) -> None:
+        if "TRANSFER_ENCODING" in self.headers and self.version != "1.1":
+            self.refuse(BadRequest("Transfer-Encoding is legal in HTTP/1.1 alone"))
         body_bytes = self.content_length
-        if self.chunked and self.body_rcv:
+        if self.chunked and self.body_rcv is not None:
             body_bytes = len(self.body_rcv)
+            framing_bytes = self.body_bytes_received - body_bytes
+            body_bytes += self.body_rcv.chunk_remainder
             line_bytes = max(len(self.body_rcv.control_line), len(self.body_rcv.trailer))
-            if line_bytes > CHUNK_LINE_BYTES or self.body_bytes_received - body_bytes > FRAMING_BYTES:
+            if line_bytes > CHUNK_LINE_BYTES or framing_bytes > FRAMING_BYTES:
                 self.refuse(BadRequest(BAD_FRAMING))
         max_bytes = self.adj.max_request_body_size - FRAMING_BYTES
         if body_bytes > max_bytes or isinstance(self.error, RequestEntityTooLarge):
