@@ -121,6 +121,7 @@ def left_behind() -> list[str]:
     found += [f"run-time file {path}" for path in Path("/run").glob(f"{PREFIX}*")]
     found += [f"link {path.name}" for path in Path("/sys/class/net").glob(f"{PREFIX}*")]
     found += [f"route {line}" for line in run("ip", "route").stdout.splitlines() if "10.87.65." in line]
+    found += [line for line in run("nft", "list", "tables").stdout.splitlines() if PREFIX in line]
     mounts = Path("/proc/self/mounts").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if PREFIX in line]
     found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/lxc.*.{PREFIX}-*")]
