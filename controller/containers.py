@@ -17,15 +17,15 @@ import threading
 import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Literal
 
 import lxc
 
 from controller.container_config import common_config, instance_config
-from controller.ports import ControllerError
+from controller.mapped_ids import obstacle
+from controller.ports import BootWay, ControllerError
 from controller.site import Site
 from controller.usage import LITTLE_CPU, set_frozen, set_full_cpu
-from controller.zygote import PAUSE, Zygote, ZygoteError, application, await_pause, last_line
+from controller.zygote import PAUSE, Zygote, ZygoteError, application, await_pause, first_error, last_line
 
 log = logging.getLogger("controller")
 
@@ -53,7 +53,7 @@ class Containers:
         site: Site,
         environment: dict[str, str],
         closing: threading.Event,
-        boot: Literal["exec", "zygote"] = "exec",
+        boot: BootWay = "exec",
         cpu_cores: float = 0.0,
     ) -> None:
         self._site = site
@@ -69,16 +69,18 @@ class Containers:
         self._zygote = Zygote(template, environment, words) if boot == "zygote" else None
 
     def map_ids(self) -> str:
-        """Give the instances to come mapped ids, where a container with such ids starts; why not, in words, empty where
+        """Give the instances to come mapped ids, where a container that has them starts; why not, in words, empty where
         one does."""
-        probe = f"{self._site.service}-0"
+        probe, template = f"{self._site.service}-0", self._path / self._site.template
+        if why := obstacle(template / "rootfs", self._site.objects_dir):
+            return why
         try:
             self.stop(probe)  # of a controller that was killed just then
-            self._clone(probe, common_config(self._site, self._path / self._site.template, True) + PAUSES)
+            self._clone(probe, common_config(self._site, template, mapped=True) + PAUSES)
             await_pause(self._first(probe))
             self.mapped = True
         except ControllerError as error:
-            return f"{error}; {last_line(self._dir / f'{probe}.console')}".rstrip("; ")
+            return str(error)
         finally:
             self.stop(probe)
         return ""
@@ -138,7 +140,7 @@ class Containers:
         ]  # fmt: skip
         done = _run(command, CLONE_S)
         if done.returncode:
-            raise BootError(f"lxc-copy: {last_line(log) or done.stderr.strip() or f'exit {done.returncode}'}")
+            raise BootError(f"lxc-copy: {first_error(log) or done.stderr.strip() or f'exit {done.returncode}'}")
 
     def adopt(self, name: str, slot: int) -> None:
         """Take over an instance of an earlier controller, which may have been booting it for its pool. Raises

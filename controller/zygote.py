@@ -244,3 +244,12 @@ def last_line(path: Path) -> str:
         lines = path.read_text(errors="replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
     return ""
+
+
+def first_error(path: Path) -> str:
+    """What LXC's log tells first of all that failed: the rest mostly follows from it. Empty where nothing did."""
+    with contextlib.suppress(OSError):
+        for line in path.read_text(errors="replace").splitlines():
+            if " ERROR " in line and not line.endswith(": ignoring"):
+                return line.partition(" - ")[2].partition(" - ")[2]
+    return ""

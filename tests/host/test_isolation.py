@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from controller import shield
-from controller.container_config import MAPPED_ID
+from controller.mapped_ids import MAPPED_ID
 from controller.site import Site
 from controller.usage import control_file
 from tests.host.inside import Instance, instances, probed_site
