@@ -12,6 +12,7 @@ def common_config(site: Site, template: Path, mapped: bool) -> str:
     lines = [
         f"lxc.include = {template}/instance.conf",
         f"lxc.rootfs.path = dir:{template}/rootfs",
+        f"lxc.seccomp.profile = {template}/instance.seccomp",
         *(idmap() if mapped else []),
         f"lxc.mount.entry = {site.objects_dir} objects none bind,rw,nosuid,nodev,noexec"
         f"{',idmap=container' if mapped else ''} 0 0",

@@ -1,21 +1,21 @@
-"""What an attacker who runs code in an instance would try. The source of this module is sent into one: see inside.py."""
+"""What an attacker who runs code in an instance would try. The source of this module is sent there: see inside.py."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import resource
 import signal
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 SELF = Path("/proc/self")
 BOMB_PROCESSES = 500
-KEYCTL_JOIN, UNSHARE_USER = 1, 0x10000000
+NEW_USER, NEW_MOUNT = 0x10000000, 0x00020000
 
 
 def outcome(attempt: Callable[[], Any]) -> str:
@@ -38,14 +38,9 @@ def facts() -> dict[str, Any]:
         "mounts": [line.split() for line in (SELF / "mounts").read_text().splitlines()],
         "environment": dict(os.environ),
         "processes": sorted(int(path.name) for path in Path("/proc").glob("[0-9]*")),
-        "links": sorted(os.listdir("/sys/class/net") if Path("/sys/class").exists() else _links()),
+        "links": sorted(line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]),
         "routes": Path("/proc/net/route").read_text().splitlines()[1:],
-        "core_bytes": resource.getrlimit(resource.RLIMIT_CORE)[0],
     }
-
-
-def _links() -> list[str]:
-    return [line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]]
 
 
 def descriptors() -> list[str]:
@@ -90,6 +85,7 @@ def forbidden_deeds() -> dict[str, str]:
         with open(path, "w") as file:  # noqa: PTH123
             file.write(text)
 
+    CLONE, FINIT_MODULE, BPF, IO_URING = 56, 313, 321, 425
     deeds: dict[str, Callable[[], Any]] = {
         "become root": lambda: os.setuid(0),
         "become another user": lambda: os.setresuid(1000, 1000, 1000),
@@ -97,8 +93,9 @@ def forbidden_deeds() -> dict[str, str]:
         "mount": lambda: call("mount", b"tmpfs", b"/tmp", b"tmpfs", 0, None),
         "unmount /proc/sys": lambda: call("umount2", b"/proc/sys", 2),
         "remount the root for writing": lambda: call("mount", None, b"/", None, 32, None),
-        "have a user namespace": lambda: call("unshare", UNSHARE_USER),
-        "have a mount namespace": lambda: call("unshare", 0x00020000),
+        "have a user namespace": lambda: call("unshare", NEW_USER),
+        "have a mount namespace": lambda: call("unshare", NEW_MOUNT),
+        "fork into a user namespace": lambda: call("syscall", CLONE, NEW_USER | signal.SIGCHLD, None, None, None, None),
         "name the host": lambda: socket.sethostname("mine"),
         "make a device": lambda: os.mknod("/tmp/device", 0o600 | 0o020000, os.makedev(1, 1)),
         "listen below 1024": lambda: socket.socket().bind(("0.0.0.0", 80)),
@@ -113,16 +110,24 @@ def forbidden_deeds() -> dict[str, str]:
         "press SysRq": lambda: write("/proc/sysrq-trigger", "h"),
         "read the kernel's memory": lambda: os.open("/proc/kcore", os.O_RDONLY),
         "read the kernel's log": lambda: os.open("/dev/kmsg", os.O_RDONLY),
-        "load a module": lambda: call("syscall", 313, -1, b"", 0) if os.uname().machine == "x86_64" else os.chroot("/"),
+        "load a module": lambda: call("syscall", FINIT_MODULE, -1, b"", 0),
+        "load a program into the kernel": lambda: call("syscall", BPF, 5, None, 0),
+        "have a ring of requests": lambda: call("syscall", IO_URING, 1, None),
+        "trace the first process": lambda: call("ptrace", 0x4206, 1, None, None),
         "write to the root": lambda: write("/mine", ""),
         "write to the application": lambda: write("/opt/webapp/webapp/app.py", ""),
     }
     return {name: outcome(deed) for name, deed in deeds.items()}
 
 
-def connect(host: str, port: int, patience_s: float = 0.4) -> str:
-    """`done` where a TCP connection is accepted."""
-    return outcome(lambda: socket.create_connection((host, port), timeout=patience_s).close())
+def connect(places: list[tuple[str, int]], patience_s: float = 0.5) -> list[str]:
+    """For each host and port `done` where a TCP connection is accepted."""
+
+    def attempt(place: tuple[str, int]) -> str:
+        return outcome(lambda: socket.create_connection(place, timeout=patience_s).close())
+
+    with ThreadPoolExecutor(len(places)) as pool:
+        return list(pool.map(attempt, places))
 
 
 def tell(host: str, port: int, text: str) -> str:
