@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from controller import network
+from controller import network, shield
 from controller.app import remove_instances, remove_run_dir, trouble_of
 from controller.containers import Containers, lxc_path
 from controller.haproxy import HAProxy
@@ -58,6 +58,8 @@ def _remove_instances(site: Site) -> None:
 def _remove_network(site: Site) -> None:
     if network.remove(site):
         say(f"removed the bridge {site.bridge} and its route")
+    if shield.remove(site):
+        say(f"removed the table {site.prefix} of nftables")
 
 
 def _remove_run_files(site: Site) -> None:
