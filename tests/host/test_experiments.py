@@ -9,7 +9,7 @@ import pytest
 from experiments import load
 from experiments.capacity import measure
 from experiments.plan import planned
-from experiments.summary import read_journal
+from experiments.journal import read_journal
 from tests.host.testbed import PYTHON, run
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
