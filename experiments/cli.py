@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.cli import add_policy_options
+from experiments.chaos import command as chaos
 from experiments.choosing import OVERRIDES, changed_scenario
 from experiments.describe import describe
 from experiments.machine import ROOT
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     _add_simulator(commands)
     commands.add_parser("list", help="list the scenarios with their titles")
     _add_bench(commands)
+    chaos.add_options(commands)
     return made
 
 
@@ -272,5 +274,5 @@ def _bench(options: argparse.Namespace) -> int:
 
 COMMANDS = {
     "run": _run, "all": _all, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list,
-    "bench": _bench, "tune": tuning.run,
+    "bench": _bench, "tune": tuning.run, "chaos": chaos.run,
 }  # fmt: skip

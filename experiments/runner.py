@@ -163,6 +163,9 @@ class Run(Evidence):
             say(f"{self.run_id}: the controller is up, the load begins ({self.scenario.load.duration_s:g} s)")
             self._offer(up, disk)
             time.sleep(self.scenario.settle_s)
+        self._check_end(up)
+
+    def _check_end(self, up: Supervised) -> None:
         if up.returncode != 0:
             raise RunError(f"the controller ended with {up.returncode}: {tail(self.folder / 'controller.log')}")
 

@@ -38,6 +38,7 @@ class Ready(Watch):
     def trouble(self, since_s: float) -> str:
         self.tail.follow()
         self.asked += 1
+        assert since_s <= time.monotonic()
         return "web-1 does not answer" if self.asked % 2 else ""
 
 

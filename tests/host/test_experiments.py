@@ -8,8 +8,8 @@ import pytest
 
 from experiments import load
 from experiments.capacity import measure
-from experiments.plan import planned
 from experiments.journal import read_journal
+from experiments.plan import planned
 from tests.host.testbed import PYTHON, run
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
