@@ -227,7 +227,9 @@ def trouble_of(step: Callable[[], object]) -> str:
 
 def _environment(settings: PolicyFile) -> dict[str, str]:
     """What the web application of each instance is told."""
-    return {"RATE_LIMIT_RPS": str(settings.service.rate_limit), "OVERLOAD": settings.service.overload}
+    imports = "all" if settings.boot == "plain" else "needed"
+    service = settings.service
+    return {"RATE_LIMIT_RPS": str(service.rate_limit), "OVERLOAD": service.overload, "IMPORTS": imports}
 
 
 def prepare_objects_dir(site: Site) -> None:

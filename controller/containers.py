@@ -17,11 +17,10 @@ import threading
 import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Literal
 
 import lxc
 
-from controller.ports import ControllerError
+from controller.ports import BootWay, ControllerError
 from controller.site import Site, mac
 from controller.usage import LITTLE_CPU, cpu_limit, set_frozen, set_full_cpu
 from controller.zygote import PAUSE, Zygote, ZygoteError, application, last_line
@@ -69,7 +68,7 @@ class Containers:
         site: Site,
         environment: dict[str, str],
         closing: threading.Event,
-        boot: Literal["exec", "zygote"] = "exec",
+        boot: BootWay = "exec",
         cpu_cores: float = 0.0,
     ) -> None:
         self._site = site

@@ -1,6 +1,7 @@
 """The command line of the experiments."""
 
 import argparse
+import contextlib
 import signal
 import sys
 from functools import partial
@@ -13,7 +14,7 @@ from experiments.choosing import OVERRIDES, changed_scenario
 from experiments.describe import describe
 from experiments.machine import ROOT
 from experiments.plan import planned as planned_runs
-from experiments.processes import RunError, say
+from experiments.processes import RunError, hand_over, say
 from experiments.runner import Run
 from experiments.scenario import ScenarioError, load_scenario, names
 from experiments.simulator.parameters import DEFAULT, ParametersError, load_parameters
@@ -168,6 +169,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("experiments: interrupted; the testbed was stopped, the run is marked as interrupted", file=sys.stderr)
         return 130
+    finally:
+        with contextlib.suppress(OSError):
+            hand_over(getattr(options, "results", ROOT / "results"))
 
 
 def _interrupt(*_: object) -> None:

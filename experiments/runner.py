@@ -3,7 +3,8 @@
 results/<run-id>/
   run.json        what was run: scenario, load, machine, versions, status
   load.yaml       the load, for `locust -f loadgen/given.py --load`
-  policy.yaml     the policy in force, with all defaults; given-* is the file that it was read from
+  policy.yaml     the policy in force, with all defaults
+  given-*         the file that the policy was read from, and the traces of the load
   journal.jsonl   the controller's journal: one line a tick and one an event
   requests.csv    every request: due, sent and done on the journal's time axis, outcome, cause
   samples.csv     the journal's ticks as a table
@@ -26,7 +27,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import requests
 import yaml
 
 from controller.config import PolicyFile
@@ -85,7 +85,7 @@ class Evidence:
             self.folder.mkdir(parents=True)
         except OSError as error:
             raise RunError(f"--results {self.results}: {error.strerror}") from error
-        self._keep_policy(ROOT / self.scenario.policy)
+        self._keep_given()
         status = "failed"
         try:
             self._write_run("running")
@@ -97,10 +97,11 @@ class Evidence:
         finally:
             self._write_run(status)
 
-    def _keep_policy(self, given: Path) -> None:
-        """The policy in force, with all defaults, whatever format it was given in; and the file as it was given."""
+    def _keep_given(self) -> None:
+        """The policy in force, with all defaults, whatever format it was given in; and the files as they were given."""
         settings = self.settings or settings_of(self.scenario, self.scenario.policy)
-        shutil.copyfile(given, self.folder / f"given-{given.name}")
+        for given in (ROOT / self.scenario.policy, *self.scenario.load.files):
+            shutil.copyfile(given, self.folder / f"given-{given.name}")
         notes = "".join(f"# {note}\n" for note in settings.notes)
         self.policy.write_text(notes + yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False))
 
@@ -210,15 +211,16 @@ class Run(Evidence):
             raise RunError(f"not every fault hit something: {self.faults}")
 
     def _await_ready(self, controller: Supervised) -> None:
+        """Wait until HAProxy serves and the smallest fleet is in service. The journal tells: a request that asks would
+        be load, and the policy would follow it."""
+        fewest = settings_of(self.scenario, self.scenario.policy).instances.min
         deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline:
+        while not is_ready(self.journal, fewest):
             if controller.returncode is not None:
                 raise RunError(f"the controller did not start: {tail(self.folder / 'controller.log')}")
-            with contextlib.suppress(requests.RequestException):
-                if requests.get(f"http://{self.entry}/healthz", timeout=1).status_code == 200:
-                    return
-            time.sleep(0.5)
-        raise RunError(f"no answer from http://{self.entry}/healthz within {READY_S:g} s")
+            if time.monotonic() > deadline:
+                raise RunError(f"not within {READY_S:g} s: {fewest} instances in service")
+            time.sleep(0.1)
 
     def _watch(self, locust: subprocess.Popen[bytes], controller: Supervised) -> None:
         """Wait for the load to end, telling what goes on; bounded, should Locust not come to an end."""
@@ -249,6 +251,14 @@ def check_host() -> None:
         raise RunError("needs root for containers: run it with sudo")
     if (pid := controller_pid(Site())) is not None:
         raise RunError(f"another controller runs on this host (pid {pid}); stop it first")
+
+
+def is_ready(journal: Path, fewest: int) -> bool:
+    """Does HAProxy serve a fleet of at least so many?"""
+    events = read_journal(journal) if journal.exists() else []
+    is_served = any(event["event"] in ("apply", "reload") and event["ok"] for event in events)
+    ticks = [event for event in events if event["event"] == "tick"]
+    return is_served and bool(ticks) and ticks[-1]["in_service"] >= fewest
 
 
 def _last_sentence(journal: Path) -> str:
