@@ -278,5 +278,5 @@ def _bench(options: argparse.Namespace) -> int:
 
 COMMANDS = {
     "run": _run, "all": _all, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list,
-    "bench": _bench, "tune": tuning.run, "chaos": chaos.run,
+    "bench": _bench, "tune": tuning.run, **chaos.COMMANDS,
 }  # fmt: skip

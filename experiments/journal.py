@@ -1,6 +1,7 @@
 """A controller's journal as events on one axis of time, however often the controller was started."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Tail:
         self.first_s: float | None = None  # when the journal's time began
         self.tick: Event | None = None
         self.tick_s = 0.0
+        self.counts: Counter[str] = Counter()  # of the events by kind, of instances by the phase that they entered
 
     def follow(self) -> None:
         """Take in what was written since the last call. Raises OSError."""
@@ -48,10 +50,10 @@ class Tail:
             text, found, _ = file.read().rpartition(b"\n")
         self._read_bytes += len(text) + len(found)
         for line in text.splitlines():
-            if b'"tick"' in line or b'"start"' in line:
-                self._take(json.loads(line))
+            self._take(json.loads(line))
 
     def _take(self, event: Event) -> None:
+        self.counts[str(event.get("phase", event["event"]))] += 1
         if event["event"] == "start":
             self._origin_s = event["monotonic_s"]
             self.first_s = self._origin_s if self.first_s is None else self.first_s

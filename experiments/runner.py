@@ -149,6 +149,11 @@ class Run(Evidence):
             self._drive()
             return self._collect()
 
+    @property
+    def site(self) -> Site:
+        """What is where on this host."""
+        return Site(entry=self.entry)
+
     def _check(self) -> None:
         """What must be so before the run begins, and before a folder is made for it. Raises RunError."""
         check_host()
@@ -163,8 +168,12 @@ class Run(Evidence):
             self._await_ready(up)
             say(f"{self.run_id}: the controller is up, the load begins ({self.scenario.load.duration_s:g} s)")
             self._offer(up, disk)
-            time.sleep(self.scenario.settle_s)
+            self._settle()
         self._check_end(up)
+
+    def _settle(self) -> None:
+        """The load is over: the fleet becomes small again."""
+        time.sleep(self.scenario.settle_s)
 
     def _check_end(self, up: Supervised) -> None:
         if up.returncode != 0:
@@ -181,7 +190,7 @@ class Run(Evidence):
         """The load, with what goes wrong meanwhile."""
         load, log = self.scenario.load, self.folder / "locust.log"
         offer = locust_command(load, self.folder / "load.yaml", self.entry, self.folder / "requests.raw.csv")
-        scene = Scene(Site(entry=self.entry), up, disk)
+        scene = Scene(self.site, up, disk)
         with process(offer, log) as locust, self._faults(scene), self._beside():
             self._watch(locust, up)
         if locust.returncode != 0:

@@ -5,7 +5,7 @@ results/<run-id>/ holds what every run has, and
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class ChaosRun(Run):
     points: list[Point] = field(default_factory=list)
     _trouble: str = ""
     _ends: list[int] = field(default_factory=list)
+    _left: list[str] = field(default_factory=list)
 
     @property
     def held(self) -> bool:
@@ -66,26 +67,26 @@ class ChaosRun(Run):
     def _check_faults(self) -> None:
         """Faults that hit nothing are part of the verdict, too."""
 
-    @contextlib.contextmanager
-    def _beside(self) -> Iterator[None]:
-        yield
-
     def collect(self, records: Sequence[Record]) -> dict[str, Any]:
         """The key figures, and the verdict."""
         figures = super().collect(records)
         for fault in self.faults:
             fault["not_served"] = lost_around(fault, records)
-        killed = sum(fault["kind"] == "kill-controller" and fault["target"] is not None for fault in self.faults)
-        self.points = [
-            verdict.served(figures), verdict.right_again(self.faults), verdict.nothing_left(self._left, self._trouble),
-            verdict.only_killed(self._ends, killed), verdict.all_kinds_hit(self.faults, self.kinds),
-            verdict.on_schedule(figures),
-        ]  # fmt: skip
+        self.points = self._points(figures)
         write_json(self.folder / "chaos.json", {
             "seed": self.scenario.load.seed, "held": self.held, "points": verdict.told(self.points),
             "by_kind": verdict.by_kind(self.faults),
         })  # fmt: skip
         return figures
+
+    def _points(self, figures: dict[str, Any]) -> list[Point]:
+        """Each promise with its verdict."""
+        killed = sum(fault["kind"] == "kill-controller" and fault["target"] is not None for fault in self.faults)
+        return [
+            verdict.served(figures), verdict.right_again(self.faults), verdict.nothing_left(self._left, self._trouble),
+            verdict.only_killed(self._ends, killed), verdict.all_kinds_hit(self.faults, self.kinds),
+            verdict.on_schedule(figures),
+        ]  # fmt: skip
 
 
 def lost_around(fault: dict[str, Any], records: Sequence[Record]) -> int:
