@@ -13,6 +13,7 @@ from experiments.chaos import command as chaos
 from experiments.choosing import OVERRIDES, changed_scenario
 from experiments.describe import describe
 from experiments.machine import ROOT
+from experiments.objects import command as objects
 from experiments.plan import planned as planned_runs
 from experiments.processes import RunError, hand_over, say
 from experiments.runner import Run
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     _add_simulator(commands)
     commands.add_parser("list", help="list the scenarios with their titles")
     _add_bench(commands)
+    _add_objects(commands)
     chaos.add_options(commands)
     return made
 
@@ -150,6 +152,14 @@ def _add_bench(commands: Any) -> None:
     bench.add_argument("--list", action="store_true", help="list the benchmarks with their titles and end")
     bench.add_argument("--quick", action="store_true", help="a few samples of each, to see that all works")
     _add_results(bench)
+
+
+def _add_objects(commands: Any) -> None:
+    what = (
+        "Put, get, delete and list objects through an entry point with many clients, and check that every acknowledged "
+        "write was there, whole and in order; or check a recorded history."
+    )
+    objects.add_options(commands.add_parser("objects", help="check that objects are safe", description=what))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -278,5 +288,5 @@ def _bench(options: argparse.Namespace) -> int:
 
 COMMANDS = {
     "run": _run, "all": _all, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list,
-    "bench": _bench, "tune": tuning.run, **chaos.COMMANDS,
+    "bench": _bench, "tune": tuning.run, "objects": objects.run, **chaos.COMMANDS,
 }  # fmt: skip

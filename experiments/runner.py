@@ -48,7 +48,7 @@ from loadgen.ledger import Record
 
 READY_S = 120.0  # an emulated machine needs most of it
 PROGRESS_S = 5.0
-DISK_MIB = 16  # of the objects' own disk, where it is to be filled
+DISK_MIB = 64  # of the objects' own disk, where it is to be filled
 
 
 @dataclass

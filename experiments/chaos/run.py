@@ -2,10 +2,12 @@
 
 results/<run-id>/ holds what every run has, and
   chaos.json      the seed, each promise with its verdict, the faults by kind
+  history.jsonl   what the clients of the objects did and saw
 """
 
 import contextlib
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,10 @@ from experiments.chaos import verdict
 from experiments.chaos.plan import Pace, drawn
 from experiments.chaos.verdict import Point
 from experiments.leftovers import left_behind
-from experiments.processes import RunError, say
+from experiments.machine import ROOT
+from experiments.objects import History, check
+from experiments.objects.history import HistoryError
+from experiments.processes import PYTHON, RunError, say
 from experiments.runner import Run, write_json
 from experiments.scenario import Scenario, parse
 from experiments.supervisor import Supervised
@@ -22,6 +27,9 @@ from loadgen.ledger import Record
 
 POLICY = "experiments/policies/resilient.yaml"
 MEAN_RPS, SPREAD_RPS = 40.0, 20.0
+OBJECTS_RPS = 10.0  # beside the load
+HISTORY = "history.jsonl"
+LAST_LOOK_S = 120.0
 AROUND_S = 0.5  # what is lost so long after a fault is counted to it
 
 
@@ -67,6 +75,25 @@ class ChaosRun(Run):
     def _check_faults(self) -> None:
         """Faults that hit nothing are part of the verdict, too."""
 
+    @contextlib.contextmanager
+    def _beside(self) -> Iterator[None]:
+        """Clients that write and read objects, and record what they saw; by a process of their own, that can be ended
+        at any time. At their end they look at every object once more."""
+        load = self.scenario.load
+        command = [PYTHON, "-m", "experiments", "objects", "--url", f"http://{self.entry}", "--seed", str(load.seed),
+                   "--duration", str(load.duration_s), "--rate", str(OBJECTS_RPS),
+                   "--output", str(self.folder / HISTORY)]  # fmt: skip
+        with (self.folder / "objects.log").open("wb") as log:
+            clients = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            yield
+            clients.wait(LAST_LOOK_S)
+        except subprocess.TimeoutExpired as error:
+            raise RunError(f"the objects' clients did not end within {LAST_LOOK_S:g} s after the load") from error
+        finally:
+            clients.kill()
+            clients.wait()
+
     def collect(self, records: Sequence[Record]) -> dict[str, Any]:
         """The key figures, and the verdict."""
         figures = super().collect(records)
@@ -83,10 +110,19 @@ class ChaosRun(Run):
         """Each promise with its verdict."""
         killed = sum(fault["kind"] == "kill-controller" and fault["target"] is not None for fault in self.faults)
         return [
-            verdict.served(figures), verdict.right_again(self.faults), verdict.nothing_left(self._left, self._trouble),
+            verdict.served(figures), verdict.safe(check(self._history())), verdict.right_again(self.faults),
+            verdict.nothing_left(self._left, self._trouble),
             verdict.only_killed(self._ends, killed), verdict.all_kinds_hit(self.faults, self.kinds),
             verdict.on_schedule(figures),
         ]  # fmt: skip
+
+
+    def _history(self) -> History:
+        """What the objects' clients recorded. Raises RunError."""
+        try:
+            return History.load(self.folder / HISTORY)
+        except (OSError, HistoryError) as error:
+            raise RunError(f"the objects' clients recorded nothing ({error}): see objects.log") from error
 
 
 def lost_around(fault: dict[str, Any], records: Sequence[Record]) -> int:

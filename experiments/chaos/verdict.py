@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+from experiments.objects import Verdict
+
 MOST_NOT_SERVED = 0.005
 MOST_RIGHT_S = 2.0
 MOST_NAMED = 5
@@ -38,6 +40,11 @@ def served(figures: Mapping[str, Any]) -> Point:
 def on_schedule(figures: Mapping[str, Any]) -> Point:
     """The load was what it should have been."""
     return Point("load", figures["valid"], figures["validity_note"] or "the load generator kept its schedule")
+
+
+def safe(found: Verdict) -> Point:
+    """No acknowledged write is lost or torn."""
+    return Point("objects", found.holds, found.text())
 
 
 def right_again(faults: Sequence[Fault]) -> Point:

@@ -26,9 +26,12 @@ from experiments.testbed import Policy, Testbed, controller
 
 PREFIX = "leaks-"
 LOW, HIGH = 1, 5
-WARM_UP, REST_S, SAMPLE_S = 3, 6.0, 5.0
+A_TIME = HIGH - LOW  # so many start and stop each time
+LEAST_WARM_UP, WARM_UP_SHARE = 2, 0.1  # times: pools, caches and the allocator come to their size
+REST_S = 6.0
+LOOK_TIMES = 10
 SETTLED_S = 3.0  # within a rest
-A_TIME_S = 30.0  # up and down; more is too long
+ONE_S = 10.0  # for an instance to come and go; more is too long
 
 
 def run_leaks(cycles: int, results: Path) -> bool:
@@ -36,12 +39,13 @@ def run_leaks(cycles: int, results: Path) -> bool:
     check_host()
     folder = results / f"{PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True)
-    times = -(-cycles // (HIGH - LOW))
-    with controller(folder / "run", policy(times)) as testbed:
-        samples, done = worn(testbed, times)
+    times = -(-cycles // A_TIME)
+    warm_up = max(LEAST_WARM_UP, round(times * WARM_UP_SHARE))
+    with controller(folder / "run", policy(warm_up, times)) as testbed:
+        samples, done = worn(testbed, warm_up * A_TIME, times * A_TIME)
     points = [
         verdict.same_counts(samples[0], samples[-1]), verdict.same_memory(samples[0], samples[-1]),
-        verdict.few_threads(samples[-1]), _left(left_behind()),
+        verdict.bounded(samples[-1]), _left(left_behind()),
     ]  # fmt: skip
     pd.DataFrame(samples).to_csv(folder / "resources.csv", index=False)
     write_json(folder / "leaks.json", {**done, "points": told(points), "machine": machine(), "versions": versions()})
@@ -50,25 +54,24 @@ def run_leaks(cycles: int, results: Path) -> bool:
     return all(point.held for point in points)
 
 
-def policy(times: int) -> Policy:
+def policy(warm_up: int, times: int) -> Policy:
     """Up and down, by reload."""
-    flapping = {"low": LOW, "high": HIGH, "warm_up": WARM_UP, "times": WARM_UP + times, "rest_s": REST_S}
+    flapping = {"low": LOW, "high": HIGH, "warm_up": warm_up, "times": warm_up + times, "rest_s": REST_S}
     return {
         "instances": {"min": LOW, "max": HIGH}, "tick_s": 0.05, "boot": "zygote", "apply": "reload",
         "policy": {"python": {"class": "experiments.policies.flapping.Flapping", "options": flapping}},
     }  # fmt: skip
 
 
-def worn(testbed: Testbed, times: int) -> tuple[list[Sample], dict[str, Any]]:
+def worn(testbed: Testbed, warm_up: int, cycles: int) -> tuple[list[Sample], dict[str, Any]]:
     """What was used at the rest after the warm-up, meanwhile, and at the end; and what was done between. Raises
     RunError."""
-    tail, a_time = Tail(testbed.journal), HIGH - LOW
-    await_gone(tail, testbed, WARM_UP * a_time)
+    tail = Tail(testbed.journal)
+    await_gone(tail, testbed, warm_up)
     time.sleep(SETTLED_S)
-    started, before = time.monotonic(), tail.counts.copy()
-    samples = [{"t_s": 0.0, **sample(Site())}]
-    while tail.counts["GONE"] < (WARM_UP + times) * a_time:
-        await_gone(tail, testbed, min(tail.counts["GONE"] + 10 * a_time, (WARM_UP + times) * a_time))
+    started, before, samples = time.monotonic(), tail.counts.copy(), [{"t_s": 0.0, **sample(Site())}]
+    while (gone := tail.counts["GONE"] - before["GONE"]) < cycles:
+        await_gone(tail, testbed, warm_up + min(cycles, gone + LOOK_TIMES * A_TIME))
         samples.append({"t_s": round(time.monotonic() - started, 1), **sample(Site())})
         say(f"{samples[-1]['t_s']:4.0f} s  {tail.counts['GONE'] - before['GONE']} instances started and stopped")
     time.sleep(SETTLED_S)
@@ -86,7 +89,7 @@ def await_gone(tail: Tail, testbed: Testbed, number: int) -> None:
         tail.follow()
         return tail.counts["GONE"] >= number
 
-    testbed.await_(are_gone, f"{number} instances come and gone", A_TIME_S * (number - tail.counts["GONE"]))
+    testbed.await_(are_gone, f"{number} instances come and gone", ONE_S * (1 + number - tail.counts["GONE"]))
 
 
 def words(done: dict[str, Any]) -> str:

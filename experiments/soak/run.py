@@ -81,7 +81,7 @@ class SoakRun(ChaosRun):
         first, last = self.samples[0], self.samples[-1]
         return [
             *super()._points(figures), verdict.same_counts(first, last),
-            verdict.flat_memory(self.samples[1:-1]), verdict.few_threads(last),
+            verdict.flat_memory(self.samples[1:-1]), verdict.bounded(last),
         ]  # fmt: skip
 
 

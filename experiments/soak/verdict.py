@@ -7,27 +7,31 @@ import numpy as np
 from experiments.chaos.verdict import Point
 
 MEMORY, THREADS = "_rss_kib", "_threads"
+NOT_COUNTED = (MEMORY, THREADS, "haproxy_worker_fds", "t_s")  # its connections to idle instances come and go
 MOST_GROWTH = 0.05  # of memory, between one time of rest and the other, or over the hours looked at
 SLACK_KIB = 4096  # an allocator's whims
 WARM_UP_SHARE = 1 / 6  # of a soak: pools, caches and the allocator come to their size
 MOST_THREADS = 40  # the controller's pools fill up as they are used, up to fewer than that
+MOST_FDS = 64  # of HAProxy's worker at rest
 
 Sample = Mapping[str, float]
 
 
 def same_counts(before: Sample, after: Sample) -> Point:
     """Everything that is counted is there as often as it was."""
-    names = sorted(name for name in before.keys() | after.keys() if not name.endswith((MEMORY, THREADS, "t_s")))
+    names = sorted(name for name in before.keys() | after.keys() if not name.endswith(NOT_COUNTED))
     others = [name for name in names if before.get(name) != after.get(name)]
     changes = ", ".join(f"{name} {before.get(name)} → {after.get(name)}" for name in others)
     return Point("counts", not others, f"{len(names)} counts: {changes or 'all are what they were'}")
 
 
-def few_threads(after: Sample) -> Point:
-    """Pools of threads are bounded."""
+def bounded(after: Sample) -> Point:
+    """Pools of threads and of connections have their bounds."""
     found = {name: value for name, value in after.items() if name.endswith(THREADS)}
-    said = ", ".join(f"{name.removesuffix(THREADS)} {value:.0f}" for name, value in found.items())
-    return Point("threads", max(found.values(), default=0) <= MOST_THREADS, f"threads: {said}")
+    fds = after.get("haproxy_worker_fds", 0)
+    threads = ", ".join(f"{name.removesuffix(THREADS)} {value:.0f}" for name, value in found.items())
+    held = max(found.values(), default=0) <= MOST_THREADS and fds <= MOST_FDS
+    return Point("pools", held, f"threads: {threads}; HAProxy's worker has {fds:.0f} descriptors")
 
 
 def same_memory(before: Sample, after: Sample) -> Point:
