@@ -47,7 +47,7 @@ def sample(site: Site) -> Sample:
         "mounts": len(Path("/proc/self/mountinfo").read_text().splitlines()),
         "veths": sum(1 for path in NET.iterdir() if path.name.startswith("veth")),
         "cgroups": sum(1 for _ in CGROUPS.glob(f"**/lxc.*.{site.prefix}-*")),
-        "neighbours": _lines("ip", "neighbour", "show", "nud", "all", "dev", site.bridge),
+        "neighbours": _lines("ip", "neighbour", "show", "nud", "permanent", "dev", site.bridge),
         "addresses": _lines("ip", "-oneline", "address"),
         "routes": _lines("ip", "route"),
         "haproxy_workers": len(roles["haproxy_worker"]),

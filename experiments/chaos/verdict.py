@@ -53,7 +53,7 @@ def right_again(faults: Sequence[Fault]) -> Point:
     late = [fault for fault in hit if fault["right_s"] is None or fault["right_s"] > MOST_RIGHT_S]
     times_s = [fault["right_s"] for fault in hit if fault["right_s"] is not None]
     if not times_s:
-        return Point("fleet", False, "no fault hit anything")
+        return Point("fleet", not faults, "no fault hit anything" if faults else "there was no fault")
     said = (
         f"after {len(hit) - len(late)} of {len(hit)} faults the fleet was right within {MOST_RIGHT_S:g} s, "
         f"median {median(times_s):.2f} s, longest {max(times_s):.2f} s"
