@@ -66,7 +66,7 @@ def roles_of(found: Iterable[Process], site: Site) -> dict[str, list[Process]]:
     """Who is the controller, the zygote, HAProxy's master, and its workers, the newest first."""
     config = str(site.run_dir / "haproxy.cfg")
     ours = sorted(found, key=lambda process: -process.pid)
-    controllers = [each for each in ours if "controller" in each.words[1:3] and "-m" in each.words[1:2]]
+    controllers = [each for each in ours if each.words[1:3] == ("-m", "controller")]
     pids = {each.pid for each in controllers}
     haproxy = [each for each in ours if config in each.words]
     masters = {each.pid for each in haproxy} & {each.parent for each in haproxy}
