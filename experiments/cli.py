@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.cli import add_policy_options
+from experiments.chaos import command as chaos
 from experiments.choosing import OVERRIDES, changed_scenario
 from experiments.describe import describe
 from experiments.machine import ROOT
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="list the scenarios with their titles")
     _add_bench(commands)
     _add_objects(commands)
+    chaos.add_options(commands)
     return made
 
 
@@ -286,5 +288,5 @@ def _bench(options: argparse.Namespace) -> int:
 
 COMMANDS = {
     "run": _run, "all": _all, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list,
-    "bench": _bench, "tune": tuning.run, "objects": objects.run,
+    "bench": _bench, "tune": tuning.run, "objects": objects.run, **chaos.COMMANDS,
 }  # fmt: skip
