@@ -11,9 +11,9 @@ import yaml
 
 from experiments.journal import on_one_axis
 
-TUNE_PREFIX = "tune-"  # begins the name of a folder of a search, see experiments.tuning
 BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is no run; see report.bench
 TUNE_PREFIX = "tune-"  # begins the name of a folder of a search for parameters, which is no run either
+SWEEP_PREFIX = "sweep-"  # and of a folder of a sweep, see experiments.sweep
 OUTCOMES = ("served", "rejected", "failed", "dropped")
 REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "error")
 TICK_COLUMNS = ("t_s", "offered_rps", "booting", "standby", "in_service", "draining", "wanted")
