@@ -6,10 +6,14 @@ from typing import Protocol
 
 from controller.actions import Action
 from controller.model import Counts, Instance, Observation
+from controller.spelling import plain
 
 
 class ControllerError(Exception):
     """Something that the user should read in one line; only the command line prints it and exits."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain(message))
 
 
 @dataclass(frozen=True, slots=True)
