@@ -1,6 +1,7 @@
 """The command line of the experiments."""
 
 import argparse
+import contextlib
 import signal
 import sys
 from functools import partial
@@ -8,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from controller.cli import add_policy_options
+from experiments.chaos import command as chaos
 from experiments.choosing import OVERRIDES, changed_scenario
 from experiments.describe import describe
 from experiments.machine import ROOT
+from experiments.objects import command as objects
 from experiments.plan import planned as planned_runs
-from experiments.processes import RunError, say
+from experiments.processes import RunError, hand_over, say
 from experiments.runner import Run
 from experiments.scenario import ScenarioError, load_scenario, names
 from experiments.simulator.parameters import DEFAULT, ParametersError, load_parameters
@@ -33,6 +36,8 @@ def parser() -> argparse.ArgumentParser:
     _add_simulator(commands)
     commands.add_parser("list", help="list the scenarios with their titles")
     _add_bench(commands)
+    _add_objects(commands)
+    chaos.add_options(commands)
     return made
 
 
@@ -156,6 +161,14 @@ def _add_bench(commands: Any) -> None:
     _add_results(bench)
 
 
+def _add_objects(commands: Any) -> None:
+    what = (
+        "Put, get, delete and list objects through an entry point with many clients, and check that every acknowledged "
+        "write was there, whole and in order; or check a recorded history."
+    )
+    objects.add_options(commands.add_parser("objects", help="check that objects are safe", description=what))
+
+
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -173,6 +186,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("experiments: interrupted; the testbed was stopped, the run is marked as interrupted", file=sys.stderr)
         return 130
+    finally:
+        with contextlib.suppress(OSError):
+            hand_over(getattr(options, "results", ROOT / "results"))
 
 
 def _interrupt(*_: object) -> None:
@@ -292,5 +308,5 @@ def _bench(options: argparse.Namespace) -> int:
 
 COMMANDS = {
     "run": _run, "all": _all, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list,
-    "bench": _bench, "tune": tuning.run, "sweep": _sweep,
+    "bench": _bench, "tune": tuning.run, "sweep": _sweep, "objects": objects.run, **chaos.COMMANDS,
 }  # fmt: skip
