@@ -28,9 +28,9 @@ PREFIX = "leaks-"
 LOW, HIGH = 1, 5
 A_TIME = HIGH - LOW  # so many start and stop each time
 LEAST_WARM_UP, WARM_UP_SHARE = 2, 0.1  # times: pools, caches and the allocator come to their size
-REST_S = 6.0
+REST_S = 4.0
 LOOK_TIMES = 10
-SETTLED_S = 3.0  # within a rest
+SETTLED_S = 2.0  # within a rest
 ONE_S = 10.0  # for an instance to come and go; more is too long
 
 
