@@ -88,8 +88,8 @@ def _about(trial: Trial) -> str:
         return f"{stopped} instances started and stopped, HAProxy reloaded {reloads} times, as fast as it goes."
     shape = environment.section(trial.info, "shape")
     seed, faults = words.plain(trial.verdict.get("seed", "–")), len(trial.info.get("faults") or [])
-    duration = words.number(trial.info.get("duration_s"), 0, " s")
-    return f"{words.shape_words(shape)}, {duration}; {words.plural(faults, 'fault')} drawn from the seed {seed}."
+    load = words.shape_words(shape)
+    return f"{load[:1].upper()}{load[1:]}; {words.plural(faults, 'fault')} drawn from the seed {seed}."
 
 
 def _kind_row(row: dict[str, Any]) -> list[str]:
