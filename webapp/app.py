@@ -191,7 +191,7 @@ def limit_rate(app: Flask, requests_per_second: int) -> None:
     By the monotonic clock: when the machine's clock goes back, the limiter's own would refuse all until it has come
     to where it was.
     """
-    limiter_memory.time = SimpleNamespace(time=monotonic)  # type: ignore[attr-defined]
+    limiter_memory.time = SimpleNamespace(time=monotonic)  # type: ignore[assignment, attr-defined]
     limiter = Limiter(
         key_func=lambda: "everyone",
         application_limits=[f"{requests_per_second}/second"] if requests_per_second else [],
