@@ -128,7 +128,8 @@ class ObjectStore:
         """Delete the temporary files that instances left when they were killed in the middle of a PUT."""
         with contextlib.suppress(OSError):
             for path in self.incoming.iterdir():
-                with contextlib.suppress(OSError), path.open("rb") as file:
+                # Not waiting for a writer, should it be a pipe.
+                with contextlib.suppress(OSError), os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK)) as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while somebody writes it
                     path.unlink()
 
