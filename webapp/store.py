@@ -84,8 +84,13 @@ class ObjectStore:
                 raise PermissionError(f"{directory} is not readable and writable")
 
     def ids(self) -> list[str]:
-        """All object ids, sorted by code points."""
-        return sorted(object_id for name in self._names() if (object_id := object_id_of(name)) is not None)
+        """All object ids, sorted by code points.
+
+        Each was there at some moment of the listing. Where a directory gives a replaced name a new place (tmpfs), an
+        object that is replaced while more than a thousand are listed may be missing; on ext4 it is not.
+        """
+        # A set, for such a directory may also tell a name twice.
+        return sorted({object_id for name in self._names() if (object_id := object_id_of(name)) is not None})
 
     def open(self, object_id: str) -> BinaryIO:
         """The object's content, open for reading: it stays what it is now even when the object is replaced.
