@@ -32,7 +32,6 @@ def put(more: bytes, body: bytes = b"") -> bytes:
 REFUSED = {
     "no HTTP": b"garbage\r\n\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 64 + b"\r\n\r\n",
-    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "no colon": get(b"/", b"no colon\r\n"),
     "empty name": get(b"/", b": value\r\n"),
     "space before colon": get(b"/", b"X : y\r\n"),
