@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 TIMEOUT_S = 20.0
-QUIET_S = 0.5
+QUIET_S = 0.3
 HEAD = b"HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = b"PUT /objs/attack " + HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 SMUGGLED = b"GET /objs/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
