@@ -117,12 +117,12 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """Take bytes from the client; the number of bytes used. Sets `error` and `completed` on failure."""
-        self.transfer.moved_bytes += len(data)
         try:
             consumed = int(super().received(data))
         except ValueError:  # urlsplit, int: waitress would close the connection without a word
             self.refuse(BadRequest("malformed URL or Content-Length"))
             return len(data)
+        self.transfer.moved_bytes += consumed
         self._check_body()
         if self.error or self.body_rcv is None:
             # waitress would send "100 Continue" and wait for a body that is refused, or that does not exist.
@@ -169,6 +169,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     error_task_class = JsonErrorTask
     parser_class = StrictParser
+    request: StrictParser | None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.answer = Transfer()
@@ -177,7 +178,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     @property
     def begun_s(self) -> float:
         """When that began for which the client is now waited for: its request, else the last answer."""
-        return float((self.request.transfer if self.request else self.answer).begun_s)
+        return (self.request.transfer if self.request else self.answer).begun_s
 
     def write_soon(self, data: Any) -> int:
         """Send, when the client takes it."""
