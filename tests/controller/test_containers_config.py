@@ -118,7 +118,7 @@ def test_wait_for_a_boot_ends_when_the_instance_is_stopped(made: Containers, mon
         made._forget("web-1")
 
     watch(made, "web-1", os.getpid())
-    monkeypatch.setattr(containers, "_knock", knock)
+    monkeypatch.setattr(containers, "knock", knock)
     monkeypatch.setattr(containers, "BOOT_S", 0.05)
     with pytest.raises(BootError):
         made.await_health("web-1", 1)
