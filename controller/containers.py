@@ -33,6 +33,7 @@ BOOT_S = 60.0
 STOP_S = 20.0
 POLL_S = 0.003
 CLONE_PATH = "/usr/sbin:/sbin"  # else lxc-copy uses newuidmap, where installed, which knows the ids of /etc/subuid only
+PROBE_SLOT = 0  # has no address
 PAUSES = f"lxc.init.cmd = {PAUSE}\n"
 
 
@@ -71,11 +72,11 @@ class Containers:
     def map_ids(self) -> str:
         """Give the instances to come mapped ids, where a container that has them starts; why not, in words, empty where
         one does."""
-        probe, template = f"{self._site.service}-0", self._path / self._site.template
+        probe, template = f"{self._site.service}-{PROBE_SLOT}", self._path / self._site.template
+        self.stop(probe)  # of a controller that was killed just then
         if why := obstacle(template / "rootfs", self._site.objects_dir):
             return why
         try:
-            self.stop(probe)  # of a controller that was killed just then
             self._clone(probe, common_config(self._site, template, mapped=True) + PAUSES)
             await_pause(self._first(probe))
             self.mapped = True
@@ -211,10 +212,10 @@ class Containers:
             shutil.rmtree(self._path / container, ignore_errors=True)
 
     def running(self) -> dict[str, int]:
-        """The instances whose containers run, by name, with their slots."""
+        """The instances whose containers run, by name, with their slots, from 1 on."""
         containers = lxc.list_containers(active=True, defined=False)
         slots = {name: self._site.slot(name) for name in containers}
-        return {name.removeprefix(f"{self._site.prefix}-"): slot for name, slot in slots.items() if slot is not None}
+        return {name.removeprefix(f"{self._site.prefix}-"): slot for name, slot in slots.items() if slot}
 
     def started_otherwise(self) -> list[str]:
         """The running instances whose address, objects or environment are not what they would be started with now."""
