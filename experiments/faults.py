@@ -15,6 +15,7 @@ import lxc
 
 from controller.site import Site
 from experiments.scenario import Fault
+from experiments.summary import read_journal
 
 log = logging.getLogger("experiments")
 
@@ -82,9 +83,7 @@ def origin_s(journal: Path) -> float:
 def in_service(journal: Path) -> list[str]:
     """The instances in service, as the journal tells them; a line that is just being written is left out."""
     phases: dict[str, str] = {}
-    for line in journal.read_text().splitlines():
-        if '"instance"' in line and line.endswith("}"):
-            event = json.loads(line)
-            if event["event"] == "instance":
-                phases[event["instance"]] = event["phase"]
+    for event in read_journal(journal):
+        if event["event"] == "instance":
+            phases[str(event.get("instance"))] = event.get("phase", "")
     return sorted(name for name, phase in phases.items() if phase == "IN_SERVICE")

@@ -5,7 +5,6 @@ side is added, and what lies in experiments.metrics.
 """
 
 import csv
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.loading import event_of
 from experiments.metrics.capacity import Capacity, capacity_of
 from experiments.metrics.causes import causes_of, counts_by_cause
 from experiments.metrics.course import course_of
@@ -30,24 +30,20 @@ Event = dict[str, Any]
 
 
 def read_journal(path: Path) -> list[Event]:
-    """The journal's events; a last line that was cut off is left out."""
-    events = []
-    for line in path.read_text().splitlines():
-        try:
-            events.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return events
+    """The journal's events; lines that were cut off, as the last one of a controller that was killed, are left out."""
+    found = map(event_of, path.read_text(errors="replace").split("\n"))
+    return [event for event in found if event is not None]
 
 
 def read_requests(path: Path, origin_s: float) -> list[Record]:
-    """The load generator's records in order of their due times, moved from the machine's clock to the journal's."""
+    """The load generator's records in order of their due times, moved from the machine's clock to the journal's. Raises
+    ValueError, or KeyError for a column that is missing."""
 
     def moved(time_s: str) -> float | None:
         return round(float(time_s) - origin_s, 6) if time_s else None
 
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file, strict=True) if None not in row.values()]
     records = [
         Record(
             float(row["due_s"]) - origin_s,

@@ -20,13 +20,14 @@ from loadgen.load import OpenLoad
 from tests.fuzz.target import ROOT, Target, accepted, parts_of, require
 from webapp.settings import Settings, SettingsError
 
+LONGEST = 100  # of a value: its message repeats it
 VARIABLES = ("OBJECTS_DIR", "RATE_LIMIT_RPS", "OVERLOAD", "MAX_OBJECT_BYTES", "HOST", "PORT")
 
 
 def check(data: bytes) -> None:
     """The value of one option, the first byte says of which."""
     kind, rest = parts_of(data, len(KINDS))
-    text = rest.decode(errors="surrogateescape")  # as Python gets its arguments
+    text = rest[:LONGEST].decode(errors="surrogateescape")  # as Python gets its arguments
     if "\0" not in text:
         KINDS[kind](text)
 
