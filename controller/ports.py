@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from controller.actions import Action
 from controller.model import Counts, Instance, Observation
 from controller.spelling import plain
+
+BootWay = Literal["plain", "exec", "zygote"]  # the ways to start an instance
 
 
 class ControllerError(Exception):

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -190,12 +191,27 @@ def cgroups(pid: int) -> list[Path]:
     return folders
 
 
+def await_pause(first: int) -> None:
+    """Wait until a container's first process, which LXC has just started, pauses. Raises ZygoteError."""
+    deadline = time.monotonic() + START_S
+    with contextlib.suppress(OSError):
+        while time.monotonic() < deadline:
+            if _pauses(first):
+                return
+            time.sleep(0.002)
+    raise ZygoteError("its first process ended")
+
+
+def _pauses(first: int) -> bool:
+    return Path(f"/proc/{first}/cmdline").read_bytes().split(b"\0")[:-1] == PAUSE.encode().split()
+
+
 def application(first: int) -> int:
     """The application's pid, by that of its container's first process: that one, or what it lets run beside itself.
 
     Raises ZygoteError where the first process pauses and nothing else is there, OSError when it is gone.
     """
-    if Path(f"/proc/{first}/cmdline").read_bytes().split(b"\0")[:-1] != PAUSE.encode().split():
+    if not _pauses(first):
         return first
     others = set(map(int, (cpu_file(first).parent / "cgroup.procs").read_text().split())) - {first}
     if not others:
@@ -230,4 +246,13 @@ def last_line(path: Path) -> str:
         log.seek(max(0, path.stat().st_size - LAST_BYTES))
         lines = log.read(LAST_BYTES).decode(errors="replace").strip().splitlines()
         return plain(lines[-1].strip())[:LONGEST_LINE] if lines else ""
+    return ""
+
+
+def first_error(path: Path) -> str:
+    """What LXC's log tells first of all that failed: the rest mostly follows from it. Empty where nothing did."""
+    with contextlib.suppress(OSError):
+        for line in path.read_text(errors="replace").splitlines():
+            if " ERROR " in line and not line.endswith(": ignoring"):
+                return line.partition(" - ")[2].partition(" - ")[2]
     return ""

@@ -10,13 +10,12 @@ import pandas as pd
 import yaml
 
 from controller.spelling import plain
+from experiments.journal import UNREADABLE, event_of, on_one_axis
 
 BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is no run; see report.bench
 TUNE_PREFIX = "tune-"  # begins the name of a folder of a search for parameters, which is no run either
+SWEEP_PREFIX = "sweep-"  # and of a folder of a sweep, see experiments.sweep
 LONGEST_REASON = 300
-LATEST_S = 1e12
-# What the readers of JSON and YAML raise: for values that are not what they seem, for what is nested too deeply.
-UNREADABLE = (ValueError, yaml.YAMLError, RecursionError, TypeError, LookupError, AttributeError, ArithmeticError)
 OUTCOMES = ("served", "rejected", "failed", "dropped")
 REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "error")
 TICK_COLUMNS = ("t_s", "offered_rps", "booting", "standby", "in_service", "draining", "wanted")
@@ -146,21 +145,7 @@ def read_journal(file: Path) -> list[dict[str, Any]]:
         if event is None:
             raise BrokenRun(file, f"line {number} is cut off or malformed, or lacks `t_s` or `event`")
         events.append(event)
-    return events
-
-
-def event_of(line: str) -> dict[str, Any] | None:
-    """The event of a journal's line, None where it is none: cut off, malformed, or without a time or a name."""
-    try:
-        event = json.loads(line)
-    except UNREADABLE:
-        return None
-    named = isinstance(event, dict) and isinstance(event.get("event"), str)
-    return event if named and _is_time(event.get("t_s")) else None
-
-
-def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LATEST_S
+    return list(on_one_axis(events))
 
 
 def frame_of(events: list[dict[str, Any]], name: str, columns: tuple[str, ...]) -> pd.DataFrame:

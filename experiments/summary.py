@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.loading import event_of
+from experiments.journal import Event
 from experiments.metrics.capacity import Capacity, capacity_of
 from experiments.metrics.causes import causes_of, counts_by_cause
 from experiments.metrics.course import course_of
@@ -25,14 +25,6 @@ from experiments.oracle import Steps, demand, oracle_of, over
 from loadgen.ledger import Record
 from loadgen.summary import Summary
 from loadgen.summary import summarise as summarise_requests
-
-Event = dict[str, Any]
-
-
-def read_journal(path: Path) -> list[Event]:
-    """The journal's events; lines that were cut off, as the last one of a controller that was killed, are left out."""
-    found = map(event_of, path.read_text(errors="replace").split("\n"))
-    return [event for event in found if event is not None]
 
 
 def read_requests(path: Path, origin_s: float) -> list[Record]:

@@ -55,6 +55,11 @@ class Spec(Strict, ABC):
         """About how many the curve has, over all shapes that it is made of."""
         return 100
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the shape is read from."""
+        return ()
+
     @abstractmethod
     def curve(self, key: str, /) -> shapes.Shape:
         """The shape; `key` says which noise, where there is some."""
@@ -278,11 +283,14 @@ class Trace(Spec):
     def corners(self) -> float:
         return len(self._curve.edges_s)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        given = Path(self.file)
+        return (given if given.exists() or not (ROOT / given).exists() else ROOT / given,)
+
     @cached_property
     def _curve(self) -> shapes.Shape:
-        given = Path(self.file)
-        path = given if given.exists() or not (ROOT / given).exists() else ROOT / given
-        return shapes.read_trace(path, self.speed, self.peak_rps)
+        return shapes.read_trace(self.files[0], self.speed, self.peak_rps)
 
     def curve(self, _key: str, /) -> shapes.Shape:
         return self._curve

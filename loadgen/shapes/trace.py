@@ -139,7 +139,7 @@ def _counted(path: Path, lines: Sequence[Line], speed: float) -> PiecewiseLinear
     if interval_s < LEAST_INTERVAL_S:
         raise TraceError(f"{path}: two lines have the same time; legal are rising times, one a line")
     if lines[-1][1] - lines[0][1] > MOST_INTERVALS * interval_s:
-        raise TraceError(f"{path}: two lines are but {interval_s:g} s apart, in a trace of more than {MOST_INTERVALS:g} "
+        raise TraceError(f"{path}: two lines are but {interval_s:g} s apart, and all more than {MOST_INTERVALS:g} "
                          "times that")  # fmt: skip
     points: list[Point] = []
     start, start_s = 0, lines[0][1]  # of an interval: which one it is, and its time

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from controller import containers
-from controller.containers import BootError, Containers, instance_config
+from controller.container_config import instance_config
+from controller.containers import BootError, Containers
 from controller.site import Site
 from controller.zygote import last_line
 from tests.controller.build import LocalSite

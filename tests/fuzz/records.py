@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import faults, loading, plan
+from experiments import loading, plan
 from experiments.evidence import experiments_of
+from experiments.journal import Tail
 from experiments.metrics import capacity
 from experiments.processes import RunError
 from experiments.simulator import compare
@@ -20,7 +21,7 @@ from tests.report.synthetic import experiment, write_run
 FILES = ("run.json", "summary.json", "policy.yaml", "journal.jsonl", "requests.csv", "demand.csv", "flows.csv")
 LINES_KEPT = {"journal.jsonl": 40, "requests.csv": 25}
 DRAWN = 20
-MEASURED = b'{"service": {"rate_limit": 10}, "mix": {}, "quick": false, "levels": [{"instances": 1, "capacity_rps": 10}]}'
+MEASURED = b'{"service": {"rate_limit": 10}, "mix": {}, "levels": [{"instances": 1, "capacity_rps": 10}]}'
 
 
 class Told(logging.Handler):
@@ -78,7 +79,7 @@ def _read_all(folder: Path) -> None:
     require(len(experiments_of(folder.parent)) <= 1, "one run is several experiments")
     require(len(plan.keys_of([folder])) <= 1, "one run has several keys")
     accepted(lambda: compare.read(folder), RunError)
-    faults.in_service(folder / "journal.jsonl")
+    Tail(folder / "journal.jsonl").follow()
 
 
 def _check_parameters(path: Path) -> None:
