@@ -78,7 +78,7 @@ class Arrivals:
 
 
 def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
-    """Parse the answer to `show info;show stat`. Raises StatisticsError where it is cut off or not what it should be."""
+    """Parse the answer to `show info;show stat`. Raises StatisticsError where it is cut off or not as it should be."""
     info, found, table = text.partition("# pxname,")
     pid = re.search(r"^Pid: ([0-9]{1,9})$", info, re.MULTILINE)
     columns = table.partition("\n")[0].split(",")

@@ -1,5 +1,6 @@
 """A controller's journal as events on one axis of time, however often the controller was started."""
 
+import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,8 +12,10 @@ import yaml
 Event = dict[str, Any]
 
 LATEST_S = 1e12
-# What the readers of JSON and YAML raise: for values that are not what they seem, for what is nested too deeply.
-UNREADABLE = (ValueError, yaml.YAMLError, RecursionError, TypeError, LookupError, AttributeError, ArithmeticError)
+# What the readers of JSON, YAML and CSV raise: for values that are not what they seem, for what is nested too deeply.
+UNREADABLE = (
+    ValueError, yaml.YAMLError, csv.Error, RecursionError, TypeError, LookupError, AttributeError, ArithmeticError,
+)  # fmt: skip
 
 
 def event_of(line: str) -> Event | None:

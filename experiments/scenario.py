@@ -167,6 +167,8 @@ def load_scenario(name: str, overrides: Mapping[str, float], quick: bool = False
         raise ScenarioError(f"{name!r} is no scenario; known are {', '.join(names())}")
     document = _document(name)
     short = document.pop("quick", {})
+    if not isinstance(short, dict):
+        raise ScenarioError(f"{name}.yaml: quick: must be a mapping")
     scenario = parse(merged(document, short) if quick else document, f"{name}.yaml")
     try:
         return scenario.model_copy(update={"load": scenario.load.changed(**overrides)}) if overrides else scenario

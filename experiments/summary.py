@@ -35,7 +35,7 @@ def read_requests(path: Path, origin_s: float) -> list[Record]:
         return round(float(time_s) - origin_s, 6) if time_s else None
 
     with path.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file, strict=True) if None not in row.values()]
+        rows = list(csv.DictReader(file))
     records = [
         Record(
             float(row["due_s"]) - origin_s,

@@ -20,7 +20,7 @@ from loadgen.load import OpenLoad
 from tests.fuzz.target import ROOT, Target, accepted, parts_of, require
 from webapp.settings import Settings, SettingsError
 
-LONGEST = 100  # of a value: its message repeats it
+LONGEST = 40  # of a value: its message repeats it
 VARIABLES = ("OBJECTS_DIR", "RATE_LIMIT_RPS", "OVERLOAD", "MAX_OBJECT_BYTES", "HOST", "PORT")
 
 
