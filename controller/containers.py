@@ -10,28 +10,36 @@ import contextlib
 import logging
 import os
 import select
-import shutil
 import socket
 import subprocess
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import lxc
 
 from controller.ports import ControllerError
+from controller.removal import POLL_S, end, lxc_path
 from controller.site import Site, mac
-from controller.usage import LITTLE_CPU, cpu_limit, set_frozen, set_full_cpu
+from controller.usage import (
+    LITTLE_CPU,
+    Signs,
+    control_group,
+    cpu_limit,
+    memory_file,
+    out_of_memory,
+    set_frozen,
+    set_full_cpu,
+    signs,
+)
 from controller.zygote import PAUSE, Zygote, ZygoteError, application, last_line
 
 log = logging.getLogger("controller")
 
-CLONE_S = 30.0  # the longest that lxc-copy may take, then the boot until the health check answers, then a stop
+CLONE_S = 30.0  # the longest that lxc-copy may take, then the boot until the health check answers
 BOOT_S = 60.0
-STOP_S = 20.0
-POLL_S = 0.003
 HEALTH_S = 2.0  # the longest that an answer to the health check may take
 
 
@@ -39,8 +47,14 @@ class BootError(ControllerError):
     """The instance did not come up; the message says at which step and why."""
 
 
-def lxc_path() -> Path:
-    return Path(lxc.get_global_config_item("lxc.lxcpath"))
+class Application(NamedTuple):
+    """An instance's application: its pid, a pidfd, its control group, and the file that tells whether that ran out of
+    memory."""
+
+    pid: int
+    pidfd: int
+    group: Path
+    memory: Path | None
 
 
 def instance_config(site: Site, template: Path, slot: int, environment: dict[str, str], cpu_cores: float = 0.0) -> str:
@@ -79,7 +93,7 @@ class Containers:
         self._path = lxc_path()
         self._dir = site.run_dir / "instances"
         self._frozen: set[str] = set()
-        self._pidfds: dict[str, tuple[int, int]] = {}  # instance → its application: pid, and a pidfd
+        self._applications: dict[str, Application] = {}
         template, words = self._path / site.template, site.run_dir / "zygote.log"
         self._zygote = Zygote(template, environment, words) if boot == "zygote" else None
 
@@ -104,7 +118,7 @@ class Containers:
         cloned = forked or time.monotonic()
         reached, healthy = self.await_health(name, slot)
         if spare:
-            set_full_cpu(self._pidfds[name][0])
+            set_full_cpu(self._applications[name].pid)
         marks = (started, cloned, forked or max(cloned, reached), healthy)
         parts = ("clone", "address", "application")
         return {part: round(1000 * (b - a), 1) for part, a, b in zip(parts, marks, marks[1:], strict=False)}
@@ -145,17 +159,17 @@ class Containers:
         """Take over an instance of an earlier controller, which may have been booting it for its pool. Raises
         BootError, OSError."""
         self.await_health(name, slot)
-        set_full_cpu(self._pidfds[name][0])
+        set_full_cpu(self._applications[name].pid)
 
     def await_health(self, name: str, slot: int) -> tuple[float, float]:
         """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
-        if name not in self._pidfds:
+        if name not in self._applications:
             self._watch(name, application(self._first(name)))
-            set_frozen(self._pidfds[name][0], frozen=False)  # an earlier controller may have frozen it
+            set_frozen(self._applications[name].pid, frozen=False)  # an earlier controller may have frozen it
         address, reached = self._site.address(slot), None
         deadline = time.monotonic() + BOOT_S
         while time.monotonic() < deadline and not self._closing.is_set():
-            if name not in self._pidfds:
+            if name not in self._applications:
                 raise BootError("it was stopped before it was healthy")
             if name in self.died():
                 raise BootError(f"its application ended: {last_line(self._dir / f'{name}.console') or 'no output'}")
@@ -180,44 +194,22 @@ class Containers:
     def freeze(self, name: str) -> None:
         """Let a healthy instance use no CPU. Raises OSError."""
         self._frozen.add(name)
-        set_frozen(self._pidfds[name][0], frozen=True)
+        set_frozen(self._applications[name].pid, frozen=True)
 
     def thaw(self, name: str) -> None:
         """Let a frozen instance go on; does nothing with any other. Raises OSError."""
         if name in self._frozen:
-            set_frozen(self._pidfds[name][0], frozen=False)
+            set_frozen(self._applications[name].pid, frozen=False)
             self._frozen.discard(name)
 
     def stop(self, name: str) -> None:
         """Kill and remove an instance, and all that belonged to it. Raises ControllerError where something stays."""
-        container = self._site.container(name)
-        with contextlib.suppress(OSError):  # a frozen process cannot die; an earlier controller may have frozen it
-            set_frozen(lxc.Container(container).init_pid, frozen=False)
+        application = self._applications.get(name)
         self._frozen.discard(name)
         self._forget(name)
-        if lxc.Container(container).running:
-            _run(["lxc-stop", "-n", container, "-k"], STOP_S)
-        deadline = time.monotonic() + STOP_S
-        while (self._path / container).exists() and time.monotonic() < deadline:
-            if time.monotonic() > deadline - STOP_S + 2.0:
-                self._remove(container)
-            time.sleep(POLL_S)
+        end(self._site.container(name), application.group if application else None)
         for path in self._dir.glob(f"{name}.*"):
             path.unlink(missing_ok=True)
-        if (self._path / container).exists():
-            raise ControllerError(f"{container} could not be removed within {STOP_S:g} s")
-
-    def _remove(self, container: str) -> None:
-        """Remove what its monitor, which is gone, should have removed, or kill what an orphaned lxc-copy has started.
-
-        `lxc-destroy` leaves a stopped ephemeral container as it is; the library does not.
-        """
-        if lxc.Container(container).running:
-            _run(["lxc-stop", "-n", container, "-k"], STOP_S)
-            return
-        lxc.Container(container).destroy()
-        if not (self._path / container / "config").exists():
-            shutil.rmtree(self._path / container, ignore_errors=True)
 
     def running(self) -> dict[str, int]:
         """The instances whose containers run, by name, with their slots."""
@@ -253,23 +245,39 @@ class Containers:
         return pid
 
     def _watch(self, name: str, pid: int) -> None:
-        self._pidfds[name] = (pid, os.pidfd_open(pid))
+        self._applications[name] = Application(pid, os.pidfd_open(pid), control_group(pid), memory_file(pid))
 
     def _forget(self, name: str) -> None:
-        if name in self._pidfds:
-            os.close(self._pidfds.pop(name)[1])
+        if name in self._applications:
+            os.close(self._applications.pop(name).pidfd)
 
     def died(self) -> set[str]:
         """The watched instances whose application has ended."""
-        watched = {fd: name for name, (_, fd) in list(self._pidfds.items())}
+        watched = {each.pidfd: name for name, each in list(self._applications.items())}
         ended = select.poll()
         for fd in watched:
             ended.register(fd, select.POLLIN)
-        return {watched[fd] for fd, _ in ended.poll(0)}
+        return {watched[fd] for fd, seen in ended.poll(0) if seen & select.POLLIN}
+
+    def deaths(self) -> dict[str, str]:
+        """The watched instances whose application has ended, with the cause as far as it is known."""
+        return {name: self._cause(name) for name in self.died()}
+
+    def _cause(self, name: str) -> str:
+        application = self._applications.get(name)
+        if application is not None and application.memory is not None and out_of_memory(application.memory):
+            return "its application was killed: it ran out of memory"
+        return "its application ended"
+
+    def signs(self, name: str) -> Signs | None:
+        """What the kernel tells of an instance; None where it is not known, or gone."""
+        with contextlib.suppress(KeyError, OSError, ValueError):
+            return signs(self._applications[name].pid)
+        return None
 
     def pids(self) -> dict[str, int]:
         """The application of each watched instance."""
-        return {name: pid for name, (pid, _) in list(self._pidfds.items())}
+        return {name: each.pid for name, each in list(self._applications.items())}
 
 
 def _knock(address: str, port: int) -> bool | None:

@@ -17,6 +17,7 @@ from controller.ports import (
     Actuator,
     Applied,
     ApplyFailed,
+    BalancerLost,
     Booted,
     Drained,
     Event,
@@ -27,6 +28,7 @@ from controller.ports import (
     Sensor,
     StopFailed,
     Stopped,
+    Trouble,
 )
 from controller.shadows import Shadows
 
@@ -116,15 +118,25 @@ class Loop:
             case Stopped(name, took_ms):
                 self.fleet.stopped(name)
                 self._journal.write(now_s, "instance", instance=name, phase="GONE", stop_ms=round(took_ms, 1))
+            case FirstAnswer(name, at_s):
+                self._first_answer(name, at_s, now_s)
+            case _:
+                self._trouble(event, now_s)
+        self._act(now_s)
+
+    def _trouble(self, event: Event, now_s: float) -> None:
+        match event:
             case ReturnFailed(name, reason):
                 self.fleet.reapply(now_s)
                 self._error(now_s, f"{name} could not be taken back: {reason}")
             case StopFailed(name, reason):
                 self.fleet.stop_failed(name, now_s)
                 self._error(now_s, f"{name} could not be stopped: {reason}")
-            case FirstAnswer(name, at_s):
-                self._first_answer(name, at_s, now_s)
-        self._act(now_s)
+            case BalancerLost():
+                self.fleet.reapply(now_s)
+                self._error(now_s, "the balancer has ended: it is started again with the same fleet")
+            case Trouble(message):
+                self._error(now_s, message)
 
     def _applied(self, members: tuple[Member, ...], took_ms: float, how: str, now_s: float) -> None:
         entered = self.fleet.applied(members, now_s)

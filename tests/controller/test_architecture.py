@@ -117,8 +117,8 @@ def test_report_is_made_of_what_experiments_tell() -> None:
         assert roots(path) & OURS <= {"report", "experiments"}, path
 
 
-def test_only_containers_knows_lxc() -> None:
-    assert [part(path) for path in sources("controller") if "lxc" in roots(path)] == ["containers"]
+def test_only_containers_and_their_removal_know_lxc() -> None:
+    assert [part(path) for path in sources("controller") if "lxc" in roots(path)] == ["containers", "removal"]
 
 
 def test_only_the_commands_print() -> None:

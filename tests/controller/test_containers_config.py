@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller import containers
-from controller.containers import BootError, Containers, instance_config
+from controller.containers import Application, BootError, Containers, instance_config
 from controller.site import Site
 from controller.zygote import last_line
 from tests.controller.build import LocalSite
@@ -78,8 +78,8 @@ def made(tmp_path: Path) -> Containers:
 
 def watch(made: Containers, name: str, pid: int) -> int:
     """Watch a process in place of a container's first one; the descriptor that is used for it."""
-    made._pidfds[name] = (pid, os.pidfd_open(pid))
-    return made._pidfds[name][1]
+    made._applications[name] = Application(pid, os.pidfd_open(pid), Path("/nonexistent"), None)
+    return made._applications[name].pidfd
 
 
 def test_end_of_a_first_process_is_noticed(made: Containers) -> None:
