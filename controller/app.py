@@ -33,7 +33,7 @@ from controller.requestlog import RequestLog
 from controller.sensor import HostSensor
 from controller.site import Site
 from controller.usage import CpuUsage
-from controller.watch import Watch
+from controller.watch import Watch, answer_s
 from controller.window import percentile
 
 log = logging.getLogger("controller")
@@ -73,7 +73,9 @@ class Controller:
         judge = settings.make_judge(settings.policy_name)
         self._loop = Loop(self._fleet, judge, self._sensor, self._host, journal, shadows)
         world = HostWorld(site, self._fleet, self._containers, self._balancer, self._requests)
-        self._watch = Watch(world, self._host.events.put, self._now)
+        service = settings.service
+        patience_s = answer_s(service.rate_limit, service.overload == "queue")
+        self._watch = Watch(world, self._host.events.put, self._now, patience_s)
         self._told_s = -math.inf
         self._ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
 

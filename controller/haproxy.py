@@ -182,6 +182,13 @@ class HAProxy:
             self._served = [replace(s, disabled=disabled) if s.name == name else s for s in self._served]
             self._write(render(self._site, self._served, self._waiting))
 
+    def cut(self, name: str) -> None:
+        """End what is still in flight at a server that is gone: no answer will come. Raises BalancerError."""
+        command = f"shutdown sessions server {self._site.service}/{name}"
+        self._ask_admin(command)  # after a reload the current worker does not know the server, which it says
+        for pid in self._processes().old_pids:
+            self._ask_master(f"@!{pid} {command}")
+
     def in_flight(self, name: str) -> int:
         """Requests that the server has in any worker."""
         current = self.read().servers.get(name, 0)

@@ -28,6 +28,13 @@ COMMON_S = 3.0  # the same where most instances are silent at once
 BUSY_S = 30.0  # no answer to anybody for so long: it hangs, whatever it computes; HAProxy's own time-out
 IDLE_CPU_S = 0.005  # within ANSWER_S; a busy instance with the smallest legal share of a core uses more
 LOST_AGAIN_S = 0.25
+
+
+def answer_s(rate_limit: int, queues: bool) -> float:
+    """How long an instance that is well may be idle and silent: one that paces itself lets all its threads sleep."""
+    return max(ANSWER_S, 2 / rate_limit) if queues and rate_limit else ANSWER_S
+
+
 WATCHED = (Phase.IN_SERVICE, Phase.DRAINING)
 
 
@@ -79,9 +86,13 @@ class Care:
 
 
 class Watch:
-    """Looks at everything once a round, and reports events; `start` has a thread do so until `close`."""
+    """Looks at everything once a round, and reports events; `start` has a thread do so until `close`. An instance that
+    is well may be idle and silent for `answer_s`."""
 
-    def __init__(self, world: World, report: Callable[[Event], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, world: World, report: Callable[[Event], None], clock: Callable[[], float], answer_s: float = ANSWER_S
+    ) -> None:  # fmt: skip
+        self._answer_s = answer_s
         self._world = world
         self._report = report
         self._clock = clock
@@ -182,12 +193,12 @@ class Watch:
         care.bad = f"its health check is answered {status}" if status else "it refuses or cuts connections"
 
     def _bad(self, care: Care, now_s: float) -> str:
-        return care.bad if care.bad and now_s - care.bad_s >= ANSWER_S else ""
+        return care.bad if care.bad and now_s - care.bad_s >= self._answer_s else ""
 
     def _silence(self, name: str, care: Care, now_s: float) -> str:
         """What it means that the question has not been answered yet."""
         assert care.question is not None
-        if now_s - care.since_s < ANSWER_S:
+        if now_s - care.since_s < self._answer_s:
             return ""
         signs = self._world.signs(name)
         if now_s - care.asked_s >= BUSY_S:
