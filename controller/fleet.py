@@ -22,6 +22,7 @@ from controller.model import Counts, Instance, Phase, Sample
 from controller.roster import Roster, Victim, reluctance
 
 BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
+TRIAL_FROM = 2  # failures in a row, from which on boots are tried one at a time
 APPLY_RETRY_S = 1.0
 SPARE_RETRY_S = 10.0  # after a boot for the pool that failed; what is wanted does not wait for it
 STOP_RETRY_S = 5.0
@@ -131,9 +132,31 @@ class Fleet:
         if now_s < self._retry_s:
             return []
         if lacking > 0:
-            return self._order(now_s, lacking, spare=False)
+            return self._order(now_s, min(lacking, self._trial(booting, lacking)), spare=False)
         calm = not booting and not self._lacking and now_s >= self._spare_from_s
         return self._order(now_s, 1, spare=True) if calm and alive < self.wanted + self.standby else []
+
+    def _trial(self, booting: int, lacking: int) -> int:
+        """How many may boot: while boots fail, one at a time shows whether they still do."""
+        if self._failures < TRIAL_FROM or self._recovered():
+            return lacking
+        return 0 if booting else 1
+
+    def _recovered(self) -> bool:
+        """Is there a healthy instance that was ordered after the last failure?"""
+        return any(each.ordered_s >= self._failed_s for each in self.within(Phase.STANDBY, Phase.IN_SERVICE))
+
+    def held(self, now_s: float) -> str:
+        """Why instances that are wanted do not boot now, in words; empty where they do, or none is lacking."""
+        count = self._roster.count
+        lacking = self.wanted - count(Phase.BOOTING) - count(Phase.STANDBY) - count(Phase.IN_SERVICE)
+        if lacking <= 0:
+            return ""
+        if now_s < self._retry_s:
+            return f"{lacking} not booted, boots failed {self._failures} times: again in {self._retry_s - now_s:.1f} s"
+        if self._roster.free_slot(self._next_slot, self._slots) is None:
+            return f"{lacking} not booted: none of {self._slots} addresses is free"
+        return ""
 
     def _order(self, now_s: float, number: int, spare: bool) -> list[Action]:
         """As far as there are slots, which are used round and round: an address rests as long as possible."""
@@ -268,8 +291,7 @@ class Fleet:
         """
         if now_s < self._retry_s:
             return
-        healthy = self.within(Phase.STANDBY, Phase.IN_SERVICE)
-        if any(instance.ordered_s >= self._failed_s for instance in healthy):
+        if self._recovered():
             self._failures = 0
         pauses_s = (0.0,) * spared + BACKOFF_S
         self._failed_s, self._retry_s = now_s, now_s + pauses_s[min(self._failures, len(pauses_s) - 1)]
@@ -284,10 +306,13 @@ class Fleet:
         if self._is(name, Phase.STOPPING):
             self._enter(name, Phase.FAILED, now_s, stop_from_s=now_s + STOP_RETRY_S)
 
-    def reapply(self, now_s: float) -> None:
-        """The balancer may not be what it was: apply again, whatever it is known to serve."""
-        if self._apply_from_s is None:
-            self._apply_from_s = now_s
+    def reapply(self, now_s: float) -> bool:
+        """The balancer may not be what it was: apply again, whatever it is known to serve; false where that is so
+        already."""
+        if self._applying or self._apply_from_s is not None:
+            return False
+        self._apply_from_s = now_s
+        return True
 
     def _is(self, name: str, phase: Phase) -> bool:
         return name in self.instances and self.instances[name].phase is phase

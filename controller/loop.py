@@ -67,10 +67,10 @@ class Loop:
         verdict = self._judge.decide(observation)
         decision, self.latest = verdict.limited, (observation, verdict)
         shadows = self._shadows.decide(observation)
-        sentence = self.time_mark + describe(observation, decision, shadows)
         if decision.wanted != self.fleet.wanted:
             was, self.fleet.wanted = self.fleet.wanted, decision.wanted
             self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
+        sentence = self.time_mark + describe(observation, decision, shadows, self.fleet.held(now_s))
         self.fleet.seen = observation.instances
         if observation.missing:
             self.fleet.reapply(now_s)
@@ -133,8 +133,8 @@ class Loop:
                 self.fleet.stop_failed(name, now_s)
                 self._error(now_s, f"{name} could not be stopped: {reason}")
             case BalancerLost():
-                self.fleet.reapply(now_s)
-                self._error(now_s, "the balancer has ended: it is started again with the same fleet")
+                if self.fleet.reapply(now_s):
+                    self._error(now_s, "the balancer has ended: it is started again with the same fleet")
             case Trouble(message):
                 self._error(now_s, message)
 
@@ -189,12 +189,16 @@ def time_mark(judge: Judge) -> str:
     return "" if judge.time_scale == 1 else f"[time x{judge.time_scale:g}] "
 
 
-def describe(observation: Observation, decision: Decision, shadows: Mapping[str, int] | None = None) -> str:
-    """One sentence for a person: what is done with how many instances, why, what was seen, and what others would do."""
+def describe(
+    observation: Observation, decision: Decision, shadows: Mapping[str, int] | None = None, held: str = ""
+) -> str:  # fmt: skip
+    """One sentence for a person: what is done with how many instances, why, what was seen, what is `held` up and why,
+    and what others would do."""
     was = observation.counts.wanted
     verb = "hold" if decision.wanted == was else "grow to" if decision.wanted > was else "shrink to"
     others = f"; shadows: {', '.join(f'{name} {wanted}' for name, wanted in shadows.items())}" if shadows else ""
-    return f"{verb} {decision.wanted}: {decision.reason}; {_seen(observation)}{others}"
+    seen = "; ".join(filter(None, (_seen(observation), held)))
+    return f"{verb} {decision.wanted}: {decision.reason}; {seen}{others}"
 
 
 def _seen(observation: Observation) -> str:

@@ -5,6 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+COLUMNS = frozenset({"pxname", "svname", "status", "scur", "qcur", "req_tot"})
+HIGHEST = 10**12  # of any number; a worker that takes 100,000 requests a second needs 115 days for so many
+LEAP = 10**7  # requests between two looks; more have not come, whatever the total tells
 ARRIVALS_KEPT = 256  # workers; more than the log keeps, so that none is counted twice
 
 
@@ -40,12 +43,15 @@ class Arrivals:
     def __init__(self) -> None:
         self._arrived: dict[int, int] = {}  # by worker
         self._current = 0
+        self._looked = 0  # the current worker's own total at the last look
         self._base: dict[int, int] = {}  # what the log told of an earlier worker with the same pid
         self._told: dict[int, int] = {}  # what the log told of each worker at the last look
         self._total = 0
 
     def total(self, worker_pid: int, arrived: int, finished: Mapping[int, int]) -> int:
-        """Take in the current worker's total and what the log tells of each worker; never falls."""
+        """Take in the current worker's total and what the log tells of each worker; never falls. Raises ValueError for
+        a total that cannot be true, and goes on from it at the next look."""
+        self._check(worker_pid, arrived)
         if worker_pid != self._current and worker_pid in self._arrived:
             del self._arrived[worker_pid]
             self._base[worker_pid] = finished.get(worker_pid, 0)
@@ -58,6 +64,12 @@ class Arrivals:
         while len(self._arrived) > ARRIVALS_KEPT:
             del self._arrived[next(iter(self._arrived))]
         return self._total
+
+    def _check(self, worker_pid: int, arrived: int) -> None:
+        before, self._looked = self._looked if worker_pid == self._current else 0, arrived
+        if worker_pid == self._current and not before <= arrived <= before + LEAP:
+            self._arrived[worker_pid] = arrived
+            raise ValueError(f"HAProxy's total of requests went from {before} to {arrived}")
 
     def _raise(self, pid: int, count: int) -> None:
         before = self._arrived.get(pid, 0)
@@ -72,7 +84,7 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
     pid = re.search(r"^Pid: (\d+)$", info, re.MULTILINE)
     if not found or not pid or not table.endswith("\n\n") or "svname" not in table.partition("\n")[0]:
         raise ValueError("HAProxy's statistics are cut off or malformed")
-    rows = list(csv.DictReader(("pxname," + table).splitlines()))
+    rows = _rows("pxname," + table)
     entry = _row(rows, frontend, "FRONTEND")
     totals = _row(rows, backend, "BACKEND")
     servers = [row for row in rows if row["pxname"] == backend and row["svname"] not in ("FRONTEND", "BACKEND")]
@@ -88,6 +100,16 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
         servers={row["svname"]: _number(row, "scur") + _number(row, "qcur") for row in servers},
         ready=ready,
     )
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    try:
+        reader = csv.DictReader(table.splitlines())
+        if absent := COLUMNS - set(reader.fieldnames or ()):
+            raise ValueError(f"HAProxy's statistics have no column {', '.join(sorted(absent))}")
+        return list(reader)
+    except csv.Error as error:
+        raise ValueError(f"HAProxy's statistics are malformed: {error}") from error
 
 
 def _row(rows: list[dict[str, str]], proxy: str, name: str) -> dict[str, str]:
@@ -106,8 +128,9 @@ def _text(row: Mapping[str, str | None], column: str) -> str:
 
 def _number(row: Mapping[str, str | None], column: str) -> int:
     value = row.get(column)
-    if value is None or not value.isdigit():
-        raise ValueError(f"HAProxy's statistics have no number in {row['pxname']}/{row['svname']}/{column}: {value!r}")
+    if value is None or not (value.isascii() and value.isdigit()) or int(value[:40]) > HIGHEST:
+        place = f"{row['pxname']}/{row['svname']}/{column}"
+        raise ValueError(f"HAProxy's statistics have no number in {place}: {value!r:.60}")
     return int(value)
 
 
