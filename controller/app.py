@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from controller import network
+from controller import network, shield
 from controller.config import PolicyFile
 from controller.containers import Containers
 from controller.explain import explain
@@ -72,7 +72,7 @@ class Controller:
         self._fleet = settings.make_fleet(site.service, slots)
         judge = settings.make_judge(settings.policy_name)
         self._loop = Loop(self._fleet, judge, self._sensor, self._host, journal, shadows)
-        world = HostWorld(site, self._fleet, self._containers, self._balancer, self._requests)
+        world = HostWorld(site, self._fleet, self._containers.applications, self._balancer, self._requests)
         service = settings.service
         patience_s = answer_s(service.rate_limit, service.overload == "queue")
         self._watch = Watch(world, self._host.events.put, self._now, patience_s)
@@ -100,14 +100,27 @@ class Controller:
         prepare_run_dir(self._site)
         self._containers.prepare()
         network.create(self._site)
+        gaps = self._isolate()
         self._requests.open()
         self._journal.write(
             0, "start", monotonic_s=self._started_s, time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             policy=self._settings.model_dump(mode="json"), notes=self._settings.notes,
+            isolation_gaps=gaps,
         )  # fmt: skip
         if not self._balancer.running():
             self._balancer.apply([])
         self._adopt(serving)
+
+    def _isolate(self) -> list[str]:
+        """Shut instances in as far as this host allows it; what it does not allow, in words."""
+        gaps = []
+        if why := shield.put_up(self._site):
+            gaps.append(f"instances can reach each other, and what listens on {self._site.gateway}: {why}")
+        if why := self._containers.map_ids():
+            gaps.append(f"instances have no mapped ids: {why}")
+        for gap in gaps:
+            log.warning(gap)
+        return gaps
 
     def _adopt(self, serving: frozenset[str]) -> None:
         """Take over what an earlier controller left: what serves goes on serving, what is broken is removed."""
@@ -179,6 +192,7 @@ class Controller:
             partial(remove_instances, self._containers),
             self._requests.close,
             partial(network.remove, self._site),
+            partial(shield.remove, self._site),
             partial(remove_run_dir, self._site),
         )
         troubles = [trouble for step in steps if (trouble := trouble_of(step))]
@@ -228,7 +242,9 @@ def trouble_of(step: Callable[[], object]) -> str:
 
 def _environment(settings: PolicyFile) -> dict[str, str]:
     """What the web application of each instance is told."""
-    return {"RATE_LIMIT_RPS": str(settings.service.rate_limit), "OVERLOAD": settings.service.overload}
+    imports = "all" if settings.boot == "plain" else "needed"
+    service = settings.service
+    return {"RATE_LIMIT_RPS": str(service.rate_limit), "OVERLOAD": service.overload, "IMPORTS": imports}
 
 
 def prepare_objects_dir(site: Site) -> None:

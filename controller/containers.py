@@ -8,71 +8,33 @@ waits.
 
 import contextlib
 import logging
-import os
-import select
 import socket
 import subprocess
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
-from typing import Literal, NamedTuple
 
 import lxc
 
-from controller.ports import ControllerError
+from controller.applications import Applications
+from controller.container_config import common_config, instance_config
+from controller.mapped_ids import obstacle
+from controller.ports import BootWay, ControllerError
 from controller.removal import POLL_S, end, lxc_path
-from controller.site import Site, mac
-from controller.usage import (
-    LITTLE_CPU,
-    Signs,
-    control_group,
-    cpu_limit,
-    memory_file,
-    out_of_memory,
-    set_frozen,
-    set_full_cpu,
-    signs,
-)
-from controller.zygote import PAUSE, Zygote, ZygoteError, application, last_line
+from controller.site import Site
+from controller.usage import LITTLE_CPU, set_frozen, set_full_cpu
+from controller.zygote import PAUSE, Zygote, ZygoteError, application, await_pause, first_error, last_line
 
 log = logging.getLogger("controller")
 
 CLONE_S = 30.0  # the longest that lxc-copy may take, then the boot until the health check answers
 BOOT_S = 60.0
+PAUSES = f"lxc.init.cmd = {PAUSE}\n"
 HEALTH_S = 2.0  # the longest that an answer to the health check may take
 
 
 class BootError(ControllerError):
     """The instance did not come up; the message says at which step and why."""
-
-
-class Application(NamedTuple):
-    """An instance's application: its pid, a pidfd, its control group, and the file that tells whether that ran out of
-    memory."""
-
-    pid: int
-    pidfd: int
-    group: Path
-    memory: Path | None
-
-
-def instance_config(site: Site, template: Path, slot: int, environment: dict[str, str], cpu_cores: float = 0.0) -> str:
-    """The LXC configuration of the instance in a slot: what is common to all, and what is its own."""
-    address = site.address(slot)
-    lines = [
-        f"lxc.include = {template}/instance.conf",
-        f"lxc.rootfs.path = dir:{template}/rootfs",
-        "lxc.net.0.type = veth",
-        f"lxc.net.0.link = {site.bridge}",
-        "lxc.net.0.flags = up",
-        f"lxc.net.0.hwaddr = {mac(address)}",
-        f"lxc.net.0.ipv4.address = {address}/{site.subnet.prefixlen}",
-        f"lxc.mount.entry = {site.objects_dir} objects none bind,rw,nosuid,nodev,noexec 0 0",
-        *(f"lxc.environment = {name}={value}" for name, value in sorted(environment.items())),
-        *cpu_limit(cpu_cores),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 class Containers:
@@ -83,19 +45,37 @@ class Containers:
         site: Site,
         environment: dict[str, str],
         closing: threading.Event,
-        boot: Literal["exec", "zygote"] = "exec",
+        boot: BootWay = "exec",
         cpu_cores: float = 0.0,
     ) -> None:
         self._site = site
         self._environment = environment
         self._cpu_cores = cpu_cores
+        self.mapped = False  # whether instances have mapped ids, each a user namespace of its own
         self._closing = closing  # ends every wait for a boot
         self._path = lxc_path()
         self._dir = site.run_dir / "instances"
         self._frozen: set[str] = set()
-        self._applications: dict[str, Application] = {}
+        self.applications = Applications()
         template, words = self._path / site.template, site.run_dir / "zygote.log"
         self._zygote = Zygote(template, environment, words) if boot == "zygote" else None
+
+    def map_ids(self) -> str:
+        """Give the instances to come mapped ids, where a container that has them starts; why not, in words, empty where
+        one does."""
+        probe, template = f"{self._site.service}-0", self._path / self._site.template
+        if why := obstacle(template / "rootfs", self._site.objects_dir):
+            return why
+        try:
+            self.stop(probe)  # of a controller that was killed just then
+            self._clone(probe, common_config(self._site, template, mapped=True) + PAUSES)
+            await_pause(self._first(probe))
+            self.mapped = True
+        except ControllerError as error:
+            return str(error)
+        finally:
+            self.stop(probe)
+        return ""
 
     def prepare(self) -> None:
         """Begin what makes boots fast. Raises ControllerError."""
@@ -114,11 +94,11 @@ class Containers:
         more = LITTLE_CPU if spare else ""
         forked = self._fork(name, slot, more)
         if forked is None:
-            self._clone(name, slot, more)
+            self._clone(name, self._config(slot, self.mapped) + more)
         cloned = forked or time.monotonic()
         reached, healthy = self.await_health(name, slot)
         if spare:
-            set_full_cpu(self._applications[name].pid)
+            set_full_cpu(self.applications.pid(name))
         marks = (started, cloned, forked or max(cloned, reached), healthy)
         parts = ("clone", "address", "application")
         return {part: round(1000 * (b - a), 1) for part, a, b in zip(parts, marks, marks[1:], strict=False)}
@@ -132,19 +112,18 @@ class Containers:
             return None
         try:
             self._zygote.await_ready()
-            self._clone(name, slot, f"{more}lxc.init.cmd = {PAUSE}\n")
+            self._clone(name, self._config(slot, self.mapped) + more + PAUSES)
             cloned = time.monotonic()
-            self._watch(name, self._zygote.fork(self._first(name)))
+            self.applications.watch(name, self._zygote.fork(self._first(name)))
         except ZygoteError as error:
             log.warning("%s boots the plain way: %s", name, error)
             self.stop(name)
             return None
         return cloned
 
-    def _clone(self, name: str, slot: int, more: str) -> None:
+    def _clone(self, name: str, text: str) -> None:
         self._dir.mkdir(mode=0o700, exist_ok=True)
         config, log = self._dir / f"{name}.conf", self._dir / f"{name}.log"
-        text = self._config(slot) + more
         config.write_text(text + f"lxc.console.logfile = {self._dir / name}.console\n")
         log.unlink(missing_ok=True)
         command = [
@@ -153,25 +132,25 @@ class Containers:
         ]  # fmt: skip
         done = _run(command, CLONE_S)
         if done.returncode:
-            raise BootError(f"lxc-copy: {last_line(log) or done.stderr.strip() or f'exit {done.returncode}'}")
+            raise BootError(f"lxc-copy: {first_error(log) or done.stderr.strip() or f'exit {done.returncode}'}")
 
     def adopt(self, name: str, slot: int) -> None:
         """Take over an instance of an earlier controller, which may have been booting it for its pool. Raises
         BootError, OSError."""
         self.await_health(name, slot)
-        set_full_cpu(self._applications[name].pid)
+        set_full_cpu(self.applications.pid(name))
 
     def await_health(self, name: str, slot: int) -> tuple[float, float]:
         """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
-        if name not in self._applications:
-            self._watch(name, application(self._first(name)))
-            set_frozen(self._applications[name].pid, frozen=False)  # an earlier controller may have frozen it
+        if name not in self.applications:
+            self.applications.watch(name, application(self._first(name)))
+            set_frozen(self.applications.pid(name), frozen=False)  # an earlier controller may have frozen it
         address, reached = self._site.address(slot), None
         deadline = time.monotonic() + BOOT_S
         while time.monotonic() < deadline and not self._closing.is_set():
-            if name not in self._applications:
+            if name not in self.applications:
                 raise BootError("it was stopped before it was healthy")
-            if name in self.died():
+            if name in self.applications.died():
                 raise BootError(f"its application ended: {last_line(self._dir / f'{name}.console') or 'no output'}")
             reaction = _knock(address, self._site.port)
             if reached is None and reaction is not None:
@@ -194,20 +173,19 @@ class Containers:
     def freeze(self, name: str) -> None:
         """Let a healthy instance use no CPU. Raises OSError."""
         self._frozen.add(name)
-        set_frozen(self._applications[name].pid, frozen=True)
+        set_frozen(self.applications.pid(name), frozen=True)
 
     def thaw(self, name: str) -> None:
         """Let a frozen instance go on; does nothing with any other. Raises OSError."""
         if name in self._frozen:
-            set_frozen(self._applications[name].pid, frozen=False)
+            set_frozen(self.applications.pid(name), frozen=False)
             self._frozen.discard(name)
 
     def stop(self, name: str) -> None:
         """Kill and remove an instance, and all that belonged to it. Raises ControllerError where something stays."""
-        application = self._applications.get(name)
         self._frozen.discard(name)
-        self._forget(name)
-        end(self._site.container(name), application.group if application else None)
+        known = self.applications.forget(name)
+        end(self._site.container(name), known.group if known else None)
         for path in self._dir.glob(f"{name}.*"):
             path.unlink(missing_ok=True)
 
@@ -219,16 +197,16 @@ class Containers:
 
     def started_otherwise(self) -> list[str]:
         """The running instances whose address, objects or environment are not what they would be started with now."""
-        configs = {name: self._config(slot) for name, slot in self.running().items() if slot <= self._site.slots}
-        return sorted(name for name in self.running() if not self._was_started_with(name, configs.get(name)))
+        return sorted(name for name, slot in self.running().items() if not self._was_started_with(name, slot))
 
-    def _config(self, slot: int) -> str:
+    def _config(self, slot: int, mapped: bool) -> str:
         template = self._path / self._site.template
-        return instance_config(self._site, template, slot, self._environment, self._cpu_cores)
+        return instance_config(self._site, template, slot, self._environment, self._cpu_cores, mapped)
 
-    def _was_started_with(self, name: str, config: str | None) -> bool:
+    def _was_started_with(self, name: str, slot: int) -> bool:
         with contextlib.suppress(OSError):
-            return config is not None and (self._dir / f"{name}.conf").read_text().startswith(config)
+            text = (self._dir / f"{name}.conf").read_text()
+            return slot <= self._site.slots and text.startswith((self._config(slot, False), self._config(slot, True)))
         return False
 
     def present(self) -> list[str]:
@@ -244,40 +222,13 @@ class Containers:
             raise BootError(f"its first process ended: {last_line(self._dir / f'{name}.console') or 'no output'}")
         return pid
 
-    def _watch(self, name: str, pid: int) -> None:
-        self._applications[name] = Application(pid, os.pidfd_open(pid), control_group(pid), memory_file(pid))
-
-    def _forget(self, name: str) -> None:
-        if name in self._applications:
-            os.close(self._applications.pop(name).pidfd)
-
     def died(self) -> set[str]:
-        """The watched instances whose application has ended."""
-        watched = {each.pidfd: name for name, each in list(self._applications.items())}
-        ended = select.poll()
-        for fd in watched:
-            ended.register(fd, select.POLLIN)
-        return {watched[fd] for fd, seen in ended.poll(0) if seen & select.POLLIN}
-
-    def deaths(self) -> dict[str, str]:
-        """The watched instances whose application has ended, with the cause as far as it is known."""
-        return {name: self._cause(name) for name in self.died()}
-
-    def _cause(self, name: str) -> str:
-        application = self._applications.get(name)
-        if application is not None and application.memory is not None and out_of_memory(application.memory):
-            return "its application was killed: it ran out of memory"
-        return "its application ended"
-
-    def signs(self, name: str) -> Signs | None:
-        """What the kernel tells of an instance; None where it is not known, or gone."""
-        with contextlib.suppress(KeyError, OSError, ValueError):
-            return signs(self._applications[name].pid)
-        return None
+        """The instances whose application has ended."""
+        return self.applications.died()
 
     def pids(self) -> dict[str, int]:
-        """The application of each watched instance."""
-        return {name: each.pid for name, each in list(self._applications.items())}
+        """The application of each instance."""
+        return self.applications.pids()
 
 
 def _knock(address: str, port: int) -> bool | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from controller.containers import Containers
+from controller.applications import Applications
 from controller.fleet import Fleet
 from controller.haproxy import HAProxy
 from controller.model import Instance
@@ -16,11 +16,11 @@ class HostWorld:
     """The fleet, its containers, HAProxy and its log, as the watch sees them from its own thread."""
 
     def __init__(
-        self, site: Site, fleet: Fleet, containers: Containers, balancer: HAProxy, requests: Requests
+        self, site: Site, fleet: Fleet, applications: Applications, balancer: HAProxy, requests: Requests
     ) -> None:  # fmt: skip
         self._site = site
         self._fleet = fleet
-        self._containers = containers
+        self._applications = applications
         self._balancer = balancer
         self._requests = requests
 
@@ -28,7 +28,7 @@ class HostWorld:
         return list(self._fleet.instances.values())
 
     def deaths(self) -> Mapping[str, str]:
-        return self._containers.deaths()
+        return self._applications.deaths()
 
     def answered_s(self, name: str) -> float:
         return self._requests.answered_s(name)
@@ -37,7 +37,7 @@ class HostWorld:
         return Probe(self._site.address(instance.slot), self._site.port, self._site.health_path)
 
     def signs(self, name: str) -> Signs | None:
-        return self._containers.signs(name)
+        return self._applications.signs(name)
 
     def balancer_lives(self) -> bool:
         return self._balancer.master_pid() is not None

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from controller import containers
-from controller.containers import Application, BootError, Containers, instance_config
+from controller.applications import Application
+from controller.container_config import instance_config
+from controller.containers import BootError, Containers
 from controller.site import Site
 from controller.zygote import last_line
 from tests.controller.build import LocalSite
@@ -78,8 +80,8 @@ def made(tmp_path: Path) -> Containers:
 
 def watch(made: Containers, name: str, pid: int) -> int:
     """Watch a process in place of a container's first one; the descriptor that is used for it."""
-    made._applications[name] = Application(pid, os.pidfd_open(pid), Path("/nonexistent"), None)
-    return made._applications[name].pidfd
+    made.applications._known[name] = Application(pid, os.pidfd_open(pid), Path("/nonexistent"), None)
+    return made.applications._known[name].pidfd
 
 
 def test_end_of_a_first_process_is_noticed(made: Containers) -> None:
@@ -93,8 +95,8 @@ def test_end_of_a_first_process_is_noticed(made: Containers) -> None:
 
 def test_what_is_forgotten_is_closed(made: Containers) -> None:
     descriptor = watch(made, "web-1", os.getpid())
-    made._forget("web-1")
-    made._forget("web-1")
+    made.applications.forget("web-1")
+    made.applications.forget("web-1")
     assert (made.died(), made.pids()) == (set(), {})
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
@@ -105,7 +107,7 @@ def test_wait_for_a_boot_ends_when_the_controller_closes(made: Containers) -> No
     made._closing.set()
     with pytest.raises(BootError, match="no healthy answer"):
         made.await_health("web-1", 1)
-    made._forget("web-1")
+    made.applications.forget("web-1")
 
 
 def test_wait_for_a_boot_ends_when_the_instance_is_stopped(made: Containers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +116,7 @@ def test_wait_for_a_boot_ends_when_the_instance_is_stopped(made: Containers, mon
 
     def knock(address: str, _: int) -> None:
         knocks.append(address)
-        made._forget("web-1")
+        made.applications.forget("web-1")
 
     watch(made, "web-1", os.getpid())
     monkeypatch.setattr(containers, "_knock", knock)
