@@ -13,8 +13,8 @@ from tests.controller.build import ROOT
 
 # lower ones first
 CORE = (
-    "model", "window", "spelling", "policies", "limits", "judge", "actions", "roster", "fleet", "ports", "shadows",
-    "loop",
+    "model", "window", "spelling", "policies", "limits", "judge", "actions", "roster", "backoff", "fleet", "ports",
+    "shadows", "loop",
 )  # fmt: skip
 EDGE = ("app", "clean", "cli", "dryrun", "__main__")  # nothing below may import these
 OURS = {"webapp", "controller", "loadgen", "experiments", "report", "tests"}
