@@ -4,7 +4,7 @@ import contextlib
 import subprocess
 from pathlib import Path
 
-from controller.containers import lxc_path
+from controller.removal import lxc_path
 from controller.site import Site
 from experiments.faults.disk import SOURCE
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller import containers
+from controller.applications import Application
 from controller.container_config import instance_config
 from controller.containers import BootError, Containers
 from controller.site import Site
@@ -117,8 +118,8 @@ def test_first_error_of_lxc_s_log_is_the_cause(tmp_path: Path, text: str, first:
 
 def watch(made: Containers, name: str, pid: int) -> int:
     """Watch a process in place of a container's first one; the descriptor that is used for it."""
-    made._pidfds[name] = (pid, os.pidfd_open(pid))
-    return made._pidfds[name][1]
+    made.applications._known[name] = Application(pid, os.pidfd_open(pid), Path("/nonexistent"), None)
+    return made.applications._known[name].pidfd
 
 
 def test_end_of_a_first_process_is_noticed(made: Containers) -> None:
@@ -132,8 +133,8 @@ def test_end_of_a_first_process_is_noticed(made: Containers) -> None:
 
 def test_what_is_forgotten_is_closed(made: Containers) -> None:
     descriptor = watch(made, "web-1", os.getpid())
-    made._forget("web-1")
-    made._forget("web-1")
+    made.applications.forget("web-1")
+    made.applications.forget("web-1")
     assert (made.died(), made.pids()) == (set(), {})
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
@@ -144,7 +145,7 @@ def test_wait_for_a_boot_ends_when_the_controller_closes(made: Containers) -> No
     made._closing.set()
     with pytest.raises(BootError, match="no healthy answer"):
         made.await_health("web-1", 1)
-    made._forget("web-1")
+    made.applications.forget("web-1")
 
 
 def test_wait_for_a_boot_ends_when_the_instance_is_stopped(made: Containers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +154,7 @@ def test_wait_for_a_boot_ends_when_the_instance_is_stopped(made: Containers, mon
 
     def knock(address: str, _: int) -> None:
         knocks.append(address)
-        made._forget("web-1")
+        made.applications.forget("web-1")
 
     watch(made, "web-1", os.getpid())
     monkeypatch.setattr(containers, "knock", knock)
