@@ -11,6 +11,13 @@ from report.study import Study
 
 FIGURES = ("not_served_share", "latency_ms_p99", "cost_ratio")
 MINUTE_S = 60
+KINDS = {  # of the project's own policies
+    "rules": "thresholds on metrics",
+    "target": "a rate per instance is kept",
+    "queueing": "as many as queueing theory asks for",
+    "predictive": "for the load that is forecast",
+    "python": "a class of one’s own, here with instances to spare",
+}
 
 
 def headline_data(study: Study) -> dict[str, Any]:
@@ -87,6 +94,7 @@ def notes(study: Study, ranked: Sequence[Ranked]) -> list[str]:
     grey = any(lost > POOR_PERCENT for each in ranked for lost in each.lost_percent.values())
     lines = [
         service_words(study),
+        kinds_words(study),
         "† is told the load beforehand, as a fixed size or a timetable; the others have to react."
         if any(each.is_told for each in ranked) else "",
         "‡ was only simulated." if 0 < len(study.simulated) < len(study.arms) else "",
@@ -108,6 +116,13 @@ def service_words(study: Study) -> str:
         str(overload), ""
     )
     return f"One instance serves at most {limit_rps:g} requests/s{beyond}." if limit_rps else ""
+
+
+def kinds_words(study: Study) -> str:
+    """What the project's own policies do, of those that are in the table."""
+    names = {policy for arms in comparison.by_load(study).values() for policy in arms}
+    told = [f"{name}: {what}" for name, what in KINDS.items() if name in names]
+    return f"{'; '.join(told)}." if told else ""
 
 
 def scaled_words(study: Study, ranked: Sequence[Ranked]) -> str:

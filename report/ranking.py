@@ -127,7 +127,7 @@ def poor_words(ranked: Sequence[Ranked], study: Study) -> str:
         return ""
     scaled = sum(each.time_scale > 1 for each in poor)
     which = f"{'all' if scaled == len(poor) else scaled} of them"
-    slow = f"; {which} reckon in minutes, and the notes to the table say what that means here" if scaled else ""
+    slow = f"; {which} reckon in minutes (see the notes to the table)" if scaled else ""
     return (
         f"{len(poor)} of the {len(reacting)} policies that have to react left more than {POOR_PERCENT:g} % unserved "
         f"under some load; {100 * share:.0f} % of that came while no new instance was on its way, so they had not "
