@@ -1,5 +1,6 @@
 """What can befall an instance or HAProxy, done to real ones."""
 
+import contextlib
 import os
 import re
 import signal
@@ -64,11 +65,11 @@ def occupy(instance: str, requests: int) -> list[socket.socket]:
     return clients
 
 
-def stop_monitor(instance: str) -> None:
-    """LXC itself hangs."""
-    pid = monitor_pid(f"{PREFIX}-{instance}")
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+def kill_under_lxc_that_hangs(instance: str) -> None:
+    monitor, victim = monitor_pid(f"{PREFIX}-{instance}"), application(first_pid(instance))
+    assert monitor is not None
+    os.kill(monitor, signal.SIGSTOP)
+    os.kill(victim, signal.SIGKILL)
 
 
 def balancer() -> tuple[int, list[int]]:
@@ -88,7 +89,8 @@ def kill_worker() -> None:
 def kill_balancer() -> None:
     master, workers = balancer()
     for pid in (master, *workers):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # each ends with the other
+            os.kill(pid, signal.SIGKILL)
 
 
 WOUNDS: dict[str, tuple[Callable[[str], None], str]] = {
