@@ -8,16 +8,18 @@ waits.
 
 import contextlib
 import logging
-import socket
+import os
+import shutil
 import subprocess
 import threading
 import time
-from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 import lxc
 
 from controller.applications import Applications
 from controller.container_config import common_config, instance_config
+from controller.health import healthy, knock
 from controller.mapped_ids import obstacle
 from controller.ports import BootWay, ControllerError
 from controller.removal import POLL_S, end, lxc_path
@@ -29,8 +31,9 @@ log = logging.getLogger("controller")
 
 CLONE_S = 30.0  # the longest that lxc-copy may take, then the boot until the health check answers
 BOOT_S = 60.0
+CLONE_PATH = "/usr/sbin:/sbin"  # else lxc-copy uses newuidmap, where installed, which knows the ids of /etc/subuid only
+PROBE_SLOT = 0  # has no address
 PAUSES = f"lxc.init.cmd = {PAUSE}\n"
-HEALTH_S = 2.0  # the longest that an answer to the health check may take
 
 
 class BootError(ControllerError):
@@ -55,6 +58,7 @@ class Containers:
         self._closing = closing  # ends every wait for a boot
         self._path = lxc_path()
         self._dir = site.run_dir / "instances"
+        self._lxc_copy = shutil.which("lxc-copy") or "lxc-copy"
         self._frozen: set[str] = set()
         self.applications = Applications()
         template, words = self._path / site.template, site.run_dir / "zygote.log"
@@ -63,11 +67,11 @@ class Containers:
     def map_ids(self) -> str:
         """Give the instances to come mapped ids, where a container that has them starts; why not, in words, empty where
         one does."""
-        probe, template = f"{self._site.service}-0", self._path / self._site.template
+        probe, template = f"{self._site.service}-{PROBE_SLOT}", self._path / self._site.template
+        self.stop(probe)  # of a controller that was killed just then
         if why := obstacle(template / "rootfs", self._site.objects_dir):
             return why
         try:
-            self.stop(probe)  # of a controller that was killed just then
             self._clone(probe, common_config(self._site, template, mapped=True) + PAUSES)
             await_pause(self._first(probe))
             self.mapped = True
@@ -96,10 +100,10 @@ class Containers:
         if forked is None:
             self._clone(name, self._config(slot, self.mapped) + more)
         cloned = forked or time.monotonic()
-        reached, healthy = self.await_health(name, slot)
+        reached, ready = self.await_health(name, slot)
         if spare:
             set_full_cpu(self.applications.pid(name))
-        marks = (started, cloned, forked or max(cloned, reached), healthy)
+        marks = (started, cloned, forked or max(cloned, reached), ready)
         parts = ("clone", "address", "application")
         return {part: round(1000 * (b - a), 1) for part, a, b in zip(parts, marks, marks[1:], strict=False)}
 
@@ -127,10 +131,10 @@ class Containers:
         config.write_text(text + f"lxc.console.logfile = {self._dir / name}.console\n")
         log.unlink(missing_ok=True)
         command = [
-            "lxc-copy", "-n", self._site.template, "-N", self._site.container(name), "-e", "-B", "overlay", "-M",
+            self._lxc_copy, "-n", self._site.template, "-N", self._site.container(name), "-e", "-B", "overlay", "-M",
             "--rcfile", str(config), "-o", str(log), "-l", "ERROR",
         ]  # fmt: skip
-        done = _run(command, CLONE_S)
+        done = _run(command, CLONE_S, {**os.environ, "PATH": CLONE_PATH})
         if done.returncode:
             raise BootError(f"lxc-copy: {first_error(log) or done.stderr.strip() or f'exit {done.returncode}'}")
 
@@ -152,23 +156,13 @@ class Containers:
                 raise BootError("it was stopped before it was healthy")
             if name in self.applications.died():
                 raise BootError(f"its application ended: {last_line(self._dir / f'{name}.console') or 'no output'}")
-            reaction = _knock(address, self._site.port)
+            reaction = knock(address, self._site.port)
             if reached is None and reaction is not None:
                 reached = time.monotonic()
-            if reaction and self._healthy(address):
+            if reaction and healthy(address, self._site.port, self._site.health_path):
                 return reached or time.monotonic(), time.monotonic()
             time.sleep(POLL_S)
         raise BootError(f"no healthy answer from {address}:{self._site.port} within {BOOT_S:g} s")
-
-    def _healthy(self, address: str) -> bool:
-        connection = HTTPConnection(address, self._site.port, timeout=HEALTH_S)
-        try:
-            connection.request("GET", self._site.health_path)
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
 
     def freeze(self, name: str) -> None:
         """Let a healthy instance use no CPU. Raises OSError."""
@@ -190,10 +184,10 @@ class Containers:
             path.unlink(missing_ok=True)
 
     def running(self) -> dict[str, int]:
-        """The instances whose containers run, by name, with their slots."""
+        """The instances whose containers run, by name, with their slots, from 1 on."""
         containers = lxc.list_containers(active=True, defined=False)
         slots = {name: self._site.slot(name) for name in containers}
-        return {name.removeprefix(f"{self._site.prefix}-"): slot for name, slot in slots.items() if slot is not None}
+        return {name.removeprefix(f"{self._site.prefix}-"): slot for name, slot in slots.items() if slot}
 
     def started_otherwise(self) -> list[str]:
         """The running instances whose address, objects or environment are not what they would be started with now."""
@@ -231,18 +225,9 @@ class Containers:
         return self.applications.pids()
 
 
-def _knock(address: str, port: int) -> bool | None:
-    """True when the port accepts, False when the host refuses, None when nothing reacts."""
-    try:
-        socket.create_connection((address, port), timeout=0.05).close()
-    except ConnectionRefusedError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def _run(command: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: list[str], timeout_s: float, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             command,
@@ -251,7 +236,8 @@ def _run(command: list[str], timeout_s: float) -> subprocess.CompletedProcess[st
             text=True,
             timeout=timeout_s,
             check=False,
+            env=environment,
             start_new_session=True,  # a Ctrl-C at the terminal is for the controller alone
         )
     except subprocess.TimeoutExpired as error:
-        raise BootError(f"{command[0]} did not end within {timeout_s:g} s") from error
+        raise BootError(f"{Path(command[0]).name} did not end within {timeout_s:g} s") from error

@@ -92,7 +92,8 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
     """Parse the answer to `show info;show stat`. Raises StatisticsError where it is cut off or not as it should be."""
     info, found, table = text.partition("# pxname,")
     pid = re.search(r"^Pid: ([0-9]{1,9})$", info, re.MULTILINE)
-    if not found or not pid or not table.endswith("\n\n") or "svname" not in table.partition("\n")[0].split(","):
+    columns = table.partition("\n")[0].split(",")
+    if not found or not pid or not table.endswith("\n\n") or "svname" not in columns:
         raise StatisticsError("HAProxy's statistics are cut off or malformed")
     rows = _table("pxname," + table)
     entry = _row(rows, frontend, "FRONTEND")

@@ -14,7 +14,7 @@ from report.series import Floats
 from report.study import Study
 
 LATE_S = 1.0
-COLUMNS, ROW_MM, MOST = 6, 24.0, 24
+COLUMNS, ROW_MM, MOST = 6, 25.0, 24
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def loads_figure(loads: Sequence[Offered]) -> Figure:
             axes.set_ylabel("requests/s")
         for axes in grid.flat[len(loads) - columns : len(loads)]:
             axes.set_xlabel("time (s)")
-        style.margins(figure, left=10, top=8.0, gap=12.5)
+        style.margins(figure, left=10, top=8.0, gap=13.5)
         figure.subplots_adjust(wspace=0.34)
     return figure
 

@@ -81,6 +81,8 @@ def _instances(site: Site) -> Iterator[tuple[Containers, Containers]]:
         prepare_objects_dir(site)
         network.create(site)
         forked.prepare()
+        for containers in (plain, forked):
+            containers.map_ids()
         yield plain, forked
     finally:
         remove_instances(forked)

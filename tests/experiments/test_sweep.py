@@ -28,6 +28,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "BOOTS_S", (0.05, 1.0))
     monkeypatch.setattr(sweep, "SLOPES_RPS2", (32.0, math.inf))
     monkeypatch.setattr(sweep, "SEEDS", (1, 2))
+    monkeypatch.setattr(sweep, "HOLD_S", 5.0)
 
 
 @pytest.mark.parametrize("slope", [1.0, 8.0, math.inf])
