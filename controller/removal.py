@@ -40,7 +40,7 @@ def end(container: str, group: Path | None) -> None:
     folder = lxc_path() / container
     deadline = time.monotonic() + STOP_S
     if is_active(container):
-        _stop(container, group or _group(container))
+        _stop(container, group if group and is_of(container, group) else _group(container))
     remove_from = time.monotonic() + GRACE_S
     while folder.exists() and time.monotonic() < deadline:
         if time.monotonic() > remove_from:
@@ -93,10 +93,18 @@ def monitor_pid(container: str) -> int | None:
     return None
 
 
+def is_of(container: str, group: Path) -> bool:
+    """Is it the container's own control group? A process that has ended, but is not reaped, is in the root's, with all
+    others of the host. LXC appends a number where a group of that name is left over."""
+    own = f"lxc.payload.{container}"
+    return group.name == own or (group.name.startswith(f"{own}-") and group.name[len(own) + 1 :].isdigit())
+
+
 def _group(container: str) -> Path | None:
     """The control group of the container's first process, its monitor's child; None where either is gone."""
     with contextlib.suppress(OSError, ValueError, IndexError, TypeError):
         monitor = monitor_pid(container)
         children = Path(f"/proc/{monitor}/task/{monitor}/children").read_text().split()
-        return control_group(int(children[0]))
+        group = control_group(int(children[0]))
+        return group if is_of(container, group) else None
     return None

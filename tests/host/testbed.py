@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Testbed:
     folder: Path
     document: Policy
     options: list[str] = field(default_factory=list)
+    wrapper: list[str] = field(default_factory=list)  # a command that becomes the controller in the end
 
     def start(self) -> "Testbed":
         self.folder.mkdir(exist_ok=True)
@@ -56,7 +57,8 @@ class Testbed:
         let_pass(self.folder)
         (self.folder / "policy.yaml").write_text(yaml.safe_dump(self.document))
         command = [
-            PYTHON, "-m", "controller", "--policy", str(self.folder / "policy.yaml"), "--journal", str(self.journal),
+            *self.wrapper, PYTHON, "-m", "controller",
+            "--policy", str(self.folder / "policy.yaml"), "--journal", str(self.journal),
             "--entry", ENTRY, "--stats", STATS, "--objects", str(self.folder.parent / "objects"), *self.options,
         ]  # fmt: skip
         with self.log.open("ab") as log:
@@ -97,9 +99,11 @@ def let_pass(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def running(folder: Path, document: Policy, *options: str, instances: int = 1) -> Iterator[Testbed]:
+def running(
+    folder: Path, document: Policy, *options: str, instances: int = 1, wrapper: Sequence[str] = ()
+) -> Iterator[Testbed]:  # fmt: skip
     """A testbed in service; stopped at the end, whatever happens."""
-    testbed = Testbed(folder, document, list(options)).start()
+    testbed = Testbed(folder, document, list(options), list(wrapper)).start()
     try:
         yield testbed.await_service(instances)
     finally:
