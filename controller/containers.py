@@ -68,17 +68,18 @@ class Containers:
         """Give the instances to come mapped ids, where a container that has them starts; why not, in words, empty where
         one does."""
         probe, template = f"{self._site.service}-{PROBE_SLOT}", self._path / self._site.template
-        self.stop(probe)  # of a controller that was killed just then
-        if why := obstacle(template / "rootfs", self._site.objects_dir):
-            return why
         try:
+            self.stop(probe)  # of a controller that was killed just then
+            if why := obstacle(template / "rootfs", self._site.objects_dir):
+                return why
             self._clone(probe, common_config(self._site, template, mapped=True) + PAUSES)
             await_pause(self._first(probe))
             self.mapped = True
         except ControllerError as error:
             return str(error)
         finally:
-            self.stop(probe)
+            with contextlib.suppress(ControllerError):
+                self.stop(probe)
         return ""
 
     def prepare(self) -> None:
