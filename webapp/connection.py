@@ -23,6 +23,7 @@ from webapp.errors import FULL_ERRNOS, STORAGE_FULL, too_large_message
 PATIENCE_S = 10.0
 LEAST_BYTES_PER_S = 1000
 CONNECTIONS = 450  # a request needs up to two descriptors, and 1024 are usual
+ACCEPTED_AT_ONCE = 40
 FRAMING_BYTES = 1024 * 1024  # of a chunked body, which waitress counts as body
 CHUNK_LINE_BYTES = 8 * 1024  # of a chunk's head, and of all trailers
 BAD_FRAMING = (
@@ -185,12 +186,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Connection
 
     def handle_accept(self) -> None:
-        """Take a new connection; where there are too many, another gives way."""
-        super().handle_accept()
-        if len(self.active_channels) > CONNECTIONS:
-            waiting = [channel for channel in self.active_channels.values() if not channel.requests]
-            if waiting:
-                min(waiting, key=lambda channel: channel.begun_s).end(CROWDED)
+        """Take new connections, as many as wait: one at each turn is slow in a crowd. Where there are too many, others
+        give way, after all are taken: a descriptor that is closed now must not be one of theirs in this turn."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            before = len(self.active_channels)
+            super().handle_accept()
+            if len(self.active_channels) == before:
+                break
+        excess = max(0, len(self.active_channels) - CONNECTIONS)
+        waiting = [channel for channel in self.active_channels.values() if excess and not channel.requests]
+        for channel in sorted(waiting, key=lambda channel: channel.begun_s)[:excess]:
+            channel.end(CROWDED)
 
     def maintenance(self, now: float) -> None:
         """Called about once a second: end what is too slow, or idle for long."""
