@@ -81,8 +81,7 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
     """Parse the answer to `show info;show stat`. Raises StatisticsError where it is cut off or not as it should be."""
     info, found, table = text.partition("# pxname,")
     pid = re.search(r"^Pid: ([0-9]{1,9})$", info, re.MULTILINE)
-    columns = table.partition("\n")[0].split(",")
-    if not found or not pid or not table.endswith("\n\n") or "svname" not in columns:
+    if not found or not pid or not table.endswith("\n\n"):
         raise StatisticsError("HAProxy's statistics are cut off or malformed")
     rows = _table("pxname," + table)
     entry = _row(rows, frontend, "FRONTEND")
@@ -103,10 +102,14 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
 
 
 def _table(text: str) -> list[dict[str, str]]:
+    reader = csv.DictReader(text.split("\n"))
     try:
-        return list(csv.DictReader(text.splitlines()))
+        rows = list(reader)
     except csv.Error as error:
         raise StatisticsError(f"HAProxy's statistics are malformed: {error}") from error
+    if not {"pxname", "svname"} <= set(reader.fieldnames or ()):
+        raise StatisticsError("HAProxy's statistics do not name its servers")
+    return rows
 
 
 def _row(rows: list[dict[str, str]], proxy: str, name: str) -> dict[str, str]:

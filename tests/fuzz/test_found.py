@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fuzz.target import SLOW_S, at_most
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import target_of
 
 STATISTICS = b"Pid: 7\n\n# pxname,%s\nentry,FRONTEND,%s,1,2,0,UP\nweb,BACKEND,0,0,0,0,UP\n\n"
 RUN, JOURNAL, CAPACITY = b"\x00", b"\x03", b"\x08"  # of the target records
@@ -29,6 +29,7 @@ FOUND: dict[str, tuple[str, bytes]] = {
         b'   strategy "target-value" { target = 50 }\n  }\n }\n}\n',
     ),
     "statistics without the name of a server": ("haproxy", b"\x00" + STATISTICS % (b"xsvname,a", b"1")),
+    "statistics with a header of two lines": ("haproxy", b"\x00" + STATISTICS % (b"a\x1db,svname", b"1")),
     "statistics with a cell that is too long": ("haproxy", b"\x00" + STATISTICS % (b"svname,a", b"9" * 140_000)),
     "request that lasted for ever": ("haproxy", b"\x02200 web-1 0 3 inf -- 77\n"),
     "request of a worker that cannot be": ("haproxy", b"\x02200 web-1 0 3 12 -- -1\n"),
@@ -78,4 +79,4 @@ FOUND: dict[str, tuple[str, bytes]] = {
 def test_what_was_found_stays_mended(name: str) -> None:
     target, data = FOUND[name]
     with at_most(SLOW_S):
-        TARGETS[target].check(data)
+        target_of(target).check(data)
