@@ -2,12 +2,14 @@
 
 import pytest
 
-from tests.fuzz.target import SLOW_S, at_most
+from tests.fuzz.target import LONGEST_INPUT, SLOW_S, at_most
 from tests.fuzz.targets import target_of
 
 STATISTICS = b"Pid: 7\n\n# pxname,%s\nentry,FRONTEND,%s,1,2,0,UP\nweb,BACKEND,0,0,0,0,UP\n\n"
 RUN, JOURNAL, CAPACITY = b"\x00", b"\x03", b"\x08"  # of the target records
 SQUARE = b"{shape: square, period_s: 0.1, duration_s: 3600}"
+MANY = b", ".join(b"a%d: {}" % number for number in range(300))
+RULE = b"{when: {metric: served_rps, above: 1}, then: {add: 1}}, "
 STATED = b"title: T\nload: {shape: ramp}\nhypothesis: '%s'\n"
 
 
@@ -50,6 +52,7 @@ FOUND: dict[str, tuple[str, bytes]] = {
     "hypothesis that looks into objects": ("scenario", STATED % b"{policy.nothing}"),
     "hypothesis as wide as memory": ("scenario", STATED % b"{policy:>99999999999}"),
     "hypothesis with a number of a text": ("scenario", STATED % b"{policy[x]}"),
+    "arms and loads without end": ("scenario", STATED % b"H" + b"arms: {%s}\nloads: {%s}\n" % (MANY, MANY)),
     "short form that is none": ("scenario", STATED % b"H" + b"quick:\n"),
     "container that is named like an instance": ("zygote", "\x02\x00tidebed-web-²".encode()),
     "container with a number as nobody writes it": ("zygote", b"\x02\x00tidebed-web-007"),
@@ -73,6 +76,33 @@ FOUND: dict[str, tuple[str, bytes]] = {
     ),
     "capacity nested too deeply": ("records", CAPACITY + b"[" * 100_000),
 }
+
+
+LARGE: dict[str, tuple[str, bytes]] = {
+    "rules without end": ("policy", b"policy: {rules: [" + RULE * 1200),
+    "list in a list in a list": ("policy", b"[" * LONGEST_INPUT),
+    "mapping in a mapping": ("policy", b"{a: " * (LONGEST_INPUT // 4)),
+    "documents without end": ("policy", b"---\na: 1\n" * 7000),
+    "key as long as the file": ("policy", b"instances" * 7000 + b": 1\n"),
+    "number as long as the file": ("policy", b"tick_s: " + b"9" * 60_000),
+    "sixties without end": ("policy", b"tick_s: 1" + b":10" * 20_000),
+    "JSON in JSON": ("cloud", b'{"a":' * 13_000),
+    "keys that are nearly known": ("cloud", b"[{%s}]" % b",".join(b'"PolicyTyp%d":1' % each for each in range(3800))),
+    "block in a block": ("nomad", b"a {" * 20_000),
+    "bracket in a bracket": ("nomad", b"a = " + b"(" * 60_000),
+    "strings that are not closed": ("nomad", b'a = "' + b"${" * 30_000),
+    "quotes without end": ("trace", b'"' * LONGEST_INPUT),
+    "sums in sums": ("load", b"{shape: sum, of: [" * 3600),
+    "columns without end": ("haproxy", b"\x00" + STATISTICS % (b"svname" + b",a" * 30_000, b"1")),
+    "workers without end": ("haproxy", b"\x011 master 0 x\n# workers\n" + b"7 worker 1 x\n" * 5000),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_and_deep_inputs_take_a_moment(name: str) -> None:
+    target, data = LARGE[name]
+    with at_most(SLOW_S):
+        target_of(target).check(data[:LONGEST_INPUT])
 
 
 @pytest.mark.parametrize("name", FOUND)
