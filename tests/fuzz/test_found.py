@@ -60,6 +60,7 @@ FOUND: dict[str, tuple[str, bytes]] = {
     "control group that is cut off": ("zygote", b"\x02\x0412:cpu"),
     "console that obeys an instance": ("zygote", b"\x02\x03web\x1b]0;owned\x07\x1b[2J\n"),
     "zygote that quotes two lines": ("zygote", b"\x01\x00error OSError:\nnot this one"),
+    "zygote that says nothing readable": ("zygote", b"\x01\x00" + b"\x00\x01" * 200),
     "object directory with a bell": ("options", b"\x04/srv/\x07"),
     "object directory that is not UTF-8": ("options", b"\x04/srv/\xff"),
     "port in other digits": ("options", "\x00127.0.0.1:８０８０".encode()),
