@@ -18,11 +18,12 @@ from pathlib import Path
 
 from controller import network, shield
 from controller.app import remove_instances, remove_run_dir, trouble_of
-from controller.containers import Containers, lxc_path
+from controller.containers import Containers
 from controller.haproxy import HAProxy
 from controller.lock import controller_pid
 from controller.ports import ControllerError
 from controller.preflight import check_root
+from controller.removal import lxc_path
 from controller.site import Site
 from controller.usage import CGROUPS
 

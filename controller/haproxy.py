@@ -182,6 +182,13 @@ class HAProxy:
             self._served = [replace(s, disabled=disabled) if s.name == name else s for s in self._served]
             self._write(render(self._site, self._served, self._waiting))
 
+    def cut(self, name: str) -> None:
+        """End what is still in flight at a server that is gone: no answer will come. Raises BalancerError."""
+        command = f"shutdown sessions server {self._site.service}/{name}"
+        self._ask_admin(command)  # after a reload the current worker does not know the server, which it says
+        for pid in self._processes().old_pids:
+            self._ask_master(f"@!{pid} {command}")
+
     def in_flight(self, name: str) -> int:
         """Requests that the server has in any worker."""
         current = self.read().servers.get(name, 0)
@@ -192,6 +199,7 @@ class HAProxy:
         with self._lock:
             for number, seconds in ((signal.SIGUSR1, grace_s), (signal.SIGTERM, READY_S), (signal.SIGKILL, 1.0)):
                 within(seconds, partial(self._end, number), pause_s=0.1)
+            self._kill_all()
 
     def master_pid(self) -> int | None:
         """The recorded master's pid, if that process is still this HAProxy."""
@@ -204,8 +212,18 @@ class HAProxy:
 
     # How it is done
 
+    def _kill_all(self) -> None:
+        """End what there is of this HAProxy, workers that hang or have lost their master included."""
+        for comm in Path("/proc").glob("[0-9]*/comm"):
+            with contextlib.suppress(OSError):
+                arguments = comm.with_name("cmdline").read_bytes().split(b"\0")
+                if comm.read_text() == "haproxy\n" and str(self._config).encode() in arguments:
+                    os.kill(int(comm.parent.name), signal.SIGKILL)
+        if self._child is not None:
+            self._child.wait()
+
     def _start(self) -> None:
-        self.stop(grace_s=0)  # a master whose worker is gone would keep the ports
+        self._kill_all()  # a master whose worker is gone, or a worker that hangs, would keep the ports
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
                 [*PRIORITY, "haproxy", "-W", "-S", f"{self._master},mode,600", "-f", self._config,

@@ -12,6 +12,7 @@ import yaml
 from controller.spelling import plain
 from experiments.journal import UNREADABLE, event_of, on_one_axis
 
+LEAKS_PREFIX = "leaks-"  # begins the name of a folder of a leak test, see experiments.soak.leaks
 BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is no run; see report.bench
 TUNE_PREFIX = "tune-"  # begins the name of a folder of a search for parameters, which is no run either
 SWEEP_PREFIX = "sweep-"  # and of a folder of a sweep, see experiments.sweep
