@@ -147,11 +147,16 @@ class Containers:
         self.await_health(name, slot)
         set_full_cpu(self._pidfds[name][0])
 
-    def await_health(self, name: str, slot: int) -> tuple[float, float]:
-        """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
+    def watch(self, name: str) -> None:
+        """Note the application of a running instance, and thaw it: an earlier controller may have frozen it. Raises
+        ControllerError, OSError where there is none."""
         if name not in self._pidfds:
             self._watch(name, application(self._first(name)))
-            set_frozen(self._pidfds[name][0], frozen=False)  # an earlier controller may have frozen it
+            set_frozen(self._pidfds[name][0], frozen=False)
+
+    def await_health(self, name: str, slot: int) -> tuple[float, float]:
+        """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
+        self.watch(name)
         address, reached = self._site.address(slot), None
         deadline = time.monotonic() + BOOT_S
         while time.monotonic() < deadline and not self._closing.is_set():
@@ -202,10 +207,10 @@ class Containers:
             if time.monotonic() > deadline - STOP_S + 2.0:
                 self._remove(container)
             time.sleep(POLL_S)
-        for path in self._dir.glob(f"{name}.*"):
-            path.unlink(missing_ok=True)
         if (self._path / container).exists():
             raise ControllerError(f"{container} could not be removed within {STOP_S:g} s")
+        for path in self._dir.glob(f"{name}.*"):
+            path.unlink(missing_ok=True)
 
     def _remove(self, container: str) -> None:
         """Remove what its monitor, which is gone, should have removed, or kill what an orphaned lxc-copy has started.
@@ -223,7 +228,7 @@ class Containers:
         """The instances whose containers run, by name, with their slots."""
         containers = lxc.list_containers(active=True, defined=False)
         slots = {name: self._site.slot(name) for name in containers}
-        return {name.removeprefix(f"{self._site.prefix}-"): slot for name, slot in slots.items() if slot is not None}
+        return {self._site.instance(name): slot for name, slot in slots.items() if slot is not None}
 
     def started_otherwise(self) -> list[str]:
         """The running instances whose address, objects or environment are not what they would be started with now."""
@@ -239,11 +244,11 @@ class Containers:
             return config is not None and (self._dir / f"{name}.conf").read_text().startswith(config)
         return False
 
-    def present(self) -> list[str]:
-        """The instances that have a folder or a process, running or not."""
+    def present(self) -> dict[str, int]:
+        """The instances that have a folder or a process, running or not, with their slots."""
         folders = [path.name for path in self._path.glob(f"{self._site.prefix}-{self._site.service}-*")]
-        names = [name.removeprefix(f"{self._site.prefix}-") for name in folders if self._site.slot(name) is not None]
-        return sorted({*names, *self.running()})
+        slots = {name: self._site.slot(name) for name in folders}
+        return self.running() | {self._site.instance(name): slot for name, slot in slots.items() if slot is not None}
 
     def _first(self, name: str) -> int:
         """The pid of the first process of an instance's container. Raises BootError."""

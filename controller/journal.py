@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import TextIO
 
+from controller.ports import Kind
+
 log = logging.getLogger("controller")
 
 ENCODER = json.JSONEncoder(default=str)
@@ -21,7 +23,7 @@ class FileJournal:
         self._file: TextIO = path.open("a", buffering=1)
         self._failing = False
 
-    def write(self, t_s: float, event: str, **fields: object) -> None:
+    def write(self, t_s: float, event: Kind, **fields: object) -> None:
         line = ENCODER.encode({"t_s": round(t_s, 4), "event": event, **fields}) + "\n"
         try:
             self._file.write(line)
@@ -39,7 +41,7 @@ class FileJournal:
 class NoJournal:
     """Where nobody asked for a journal."""
 
-    def write(self, t_s: float, event: str, **fields: object) -> None:
+    def write(self, t_s: float, event: Kind, **fields: object) -> None:
         pass
 
     def close(self) -> None:

@@ -13,9 +13,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 from controller import network
-from controller.app import prepare_objects_dir, remove_instances, remove_run_dir
+from controller.app import prepare_objects_dir, remove_instances
 from controller.containers import Containers, lxc_path
-from controller.haproxy import prepare_run_dir
+from controller.rundir import prepare_run_dir, remove_run_dir
 from controller.site import Site
 from experiments.bench.model import Context, Samples, Series
 from experiments.processes import RunError

@@ -11,14 +11,16 @@ from typing import Any, cast
 import pytest
 
 from controller import app
-from controller.app import Controller, open_journal, prepare_objects_dir, remove_run_dir
+from controller.app import Controller, open_journal, prepare_objects_dir
 from controller.config import PolicyFile
 from controller.containers import Containers
 from controller.haproxy import HAProxy
 from controller.journal import NoJournal
 from controller.lock import controller_pid, only_one
 from controller.loop import Loop
+from controller.model import Phase
 from controller.ports import Booted, ControllerError, Event, Failed
+from controller.rundir import remove_run_dir
 from tests.controller.build import LocalSite, local_site
 
 
@@ -51,8 +53,8 @@ class Script:
 class Leftovers:
     """In place of containers and HAProxy: one instance that cannot be removed."""
 
-    def present(self) -> list[str]:
-        return ["web-1"]
+    def present(self) -> dict[str, int]:
+        return {"web-1": 1}
 
     def close(self) -> None:
         pass
@@ -108,7 +110,7 @@ def test_signal_ends_the_wait_for_events_at_once(controller: Controller) -> None
 
 
 def test_dead_instance_is_reported_once(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
-    controller._fleet.adopt("web-1", 1, 0.0, serving=True)
+    controller._fleet.adopt("web-1", 1, 0.0, Phase.IN_SERVICE)
     monkeypatch.setattr(controller._containers, "died", lambda: {"web-1", "web-2"})
     controller._report_deaths()
     controller._report_deaths()
