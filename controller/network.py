@@ -1,8 +1,10 @@
 """The instances' network: a bridge of its own without NAT, forwarding or DHCP.
 
 Neighbour entries are permanent, since each address has a fixed MAC: no ARP, hence none that waits a second for an
-instance that is just starting. An unreachable route behind the bridge's own makes sure that nothing meant for an
-instance ever leaves the host while the bridge is away.
+instance that is just starting. The bridge has a fixed MAC too: else it would be that of one of its ports, and each time
+that such an instance goes, the host would lose all entries, and the other instances would answer to nobody until they
+learn the new MAC. An unreachable route behind the bridge's own makes sure that nothing meant for an instance ever
+leaves the host while the bridge is away.
 """
 
 import ipaddress
@@ -45,6 +47,8 @@ def create(site: Site) -> None:
     """Make the bridge, or mend the one that is there."""
     if not exists(site):
         ip("link", "add", site.bridge, "type", "bridge", "forward_delay", "0", "stp_state", "0")
+    if Path(f"/sys/class/net/{site.bridge}/address").read_text().strip() != mac(site.gateway):
+        ip("link", "set", site.bridge, "address", mac(site.gateway))
     no_ipv6 = Path(f"/proc/sys/net/ipv6/conf/{site.bridge}/disable_ipv6")
     if no_ipv6.exists():
         no_ipv6.write_text("1")

@@ -23,8 +23,8 @@ LONGEST_S = 15.0
 
 @dataclass(frozen=True)
 class Round:
-    """Where a controller dies: at `point`, on its way to so many instances. `begin` sets it on its way, when all was
-    right before; None: it dies while it starts. `serves` is whether clients are served all the time."""
+    """Where a controller dies: at `point`, on its way to so many instances (0: as many as before). `begin` sets it on
+    its way, when all was right before; None: it dies while it starts. `serves` is whether clients are served then."""
 
     wanted: int
     point: str
@@ -139,21 +139,21 @@ class Chain:
         """One round: the controller makes right what the one before left, and dies at its point."""
         self.armed.unlink(missing_ok=True)
         if step.begin is None:
-            self.wanted = step.wanted
+            self.wanted = step.wanted or self.wanted
             self.armed.touch()
             self.order()
         self.start(step.point)
         if step.begin is not None:
             self.await_right()
-            self.wanted = step.wanted
+            self.wanted = step.wanted or self.wanted
             self.armed.touch()
             step.begin(self)
         status = self.testbed.process.wait(LONGEST_S)
         assert status == -signal.SIGKILL, f"{step.point}: {self.testbed.log.read_text()[-500:]}"
-        self.served = step.serves
+        self.served = step.serves and (self.served or step.begin is not None)
         with contextlib.suppress(FileNotFoundError):
             (RUN / "haproxy.new").rmdir()
-        print(f"{self.wanted} wanted, killed {step.point}", flush=True)
+        print(f"right after {self.took_s[-1]:.2f} s; {self.wanted} wanted, killed {step.point}", flush=True)
 
     def judge(self) -> None:
         """Was all right soon enough? A machine that has other things to do gets more time."""

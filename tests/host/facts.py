@@ -7,10 +7,12 @@ from pathlib import Path
 import lxc
 
 from controller.haproxy_sockets import ask
+from controller.site import Site, mac
 from controller.statistics import parse_statistics
 from tests.host.testbed import PREFIX, command_lines
 
 RUN = Path("/run") / PREFIX
+BRIDGE = Path(f"/sys/class/net/{PREFIX}0")
 
 
 def astray(serving: int, spare: int = 0, zygotes: int = 0) -> list[str]:
@@ -20,10 +22,7 @@ def astray(serving: int, spare: int = 0, zygotes: int = 0) -> list[str]:
     found += _differs("runs", lxc.list_containers(active=True, defined=False), fleet)
     found += _differs("control group", set(_cgroups()), fleet)
     found += _differs("settings", {f"{PREFIX}-{path.stem}" for path in (RUN / "instances").glob("*.conf")}, fleet)
-    links = len(list(Path(f"/sys/class/net/{PREFIX}0/brif").glob("*")))
-    found += [] if links == len(fleet) else [f"{links} links for {len(fleet)} instances"]
-    found += _processes(len(fleet), zygotes)
-    return found + _members(serving, fleet)
+    return found + _network(len(fleet)) + _processes(len(fleet), zygotes) + _members(serving, fleet)
 
 
 def _differs(what: str, seen: Iterable[str], fleet: set[str]) -> list[str]:
@@ -34,6 +33,14 @@ def _cgroups() -> Iterator[str]:
     for pattern in ("", "*/"):
         for folder in Path("/sys/fs/cgroup").glob(f"{pattern}lxc.payload.{PREFIX}-web-*"):
             yield re.sub(r"^lxc\.payload\.|(?<=\d)-\d+$", "", folder.name)
+
+
+def _network(instances: int) -> list[str]:
+    """What is wrong with the bridge and its links."""
+    links = len(list((BRIDGE / "brif").glob("*")))
+    found = [] if links == instances else [f"{links} links for {instances} instances"]
+    is_fixed = BRIDGE.exists() and (BRIDGE / "address").read_text().strip() == mac(Site().gateway)
+    return found + ([] if is_fixed else ["the bridge, or its MAC"])
 
 
 def _processes(instances: int, zygotes: int) -> list[str]:

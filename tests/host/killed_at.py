@@ -2,7 +2,8 @@
 
 A point is `MOMENT N WHERE [WORD]`: `before` or `after` the N-th call, or `during` it (N milliseconds after its begin).
 WHERE is a function of the controller, as in `haproxy.HAProxy.drain`, or `journal`; WORD narrows it to calls with that
-word among the arguments, as in `after 1 journal STANDBY`. Calls count from when the file ARMED is there.
+word among the arguments, as in `after 1 journal STANDBY`. Calls count from when the file ARMED is there. A point that
+begins with `zygote` is where not the controller dies, but its zygote.
 """
 
 import functools
@@ -14,17 +15,19 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from controller import cli
+from controller.processes import parents
 
 JOURNAL = "journal.FileJournal.write"
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where the controller dies."""
+    """Where who dies."""
 
+    die: Callable[[], None]
     moment: str
     number: int
     where: str
@@ -32,9 +35,10 @@ class Point:
 
     @classmethod
     def parse(cls, text: str) -> "Point":
-        moment, number, where, *word = text.split()
+        die = kill_zygote if text.startswith("zygote ") else kill_controller
+        moment, number, where, *word = text.removeprefix("zygote ").split()
         assert moment in ("before", "after", "during"), text
-        return cls(moment, int(number), JOURNAL if where == "journal" else where, *word)
+        return cls(die, moment, int(number), JOURNAL if where == "journal" else where, *word)
 
 
 class Killer:
@@ -51,14 +55,14 @@ class Killer:
         """The function's own result, unless this is the call."""
         is_it = self._is_it([*arguments, *named.values()])
         if is_it and self._point.moment == "before":
-            die()
+            self._point.die()
         if is_it and self._point.moment == "during":
-            threading.Timer(self._point.number / 1000, die).start()
+            threading.Timer(self._point.number / 1000, self._point.die).start()
         try:
             return self._function(*arguments, **named)
         finally:
             if is_it and self._point.moment == "after":
-                die()
+                self._point.die()
 
     def _is_it(self, arguments: list[Any]) -> bool:
         if self._point.word not in ("", *words(arguments)) or not self._armed.exists():
@@ -77,9 +81,17 @@ def words(values: list[Any]) -> Iterator[str]:
             yield str(value)
 
 
-def die() -> NoReturn:
+def kill_controller() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("nothing survives this")
+
+
+def kill_zygote() -> None:
+    """Our child that is one, or is about to be."""
+    family = parents(lambda words: any(b"webapp.zygote" in word for word in words))
+    for pid, parent in family.items():
+        if parent == os.getpid():
+            os.kill(pid, signal.SIGKILL)
+            Path(sys.argv[1]).with_name("killed").touch()
 
 
 def set_trap(point: Point, armed: Path) -> None:

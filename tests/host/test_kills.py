@@ -17,17 +17,17 @@ PLAIN = policy(maximum=3, tick_s=0.1)
 FAST = policy(maximum=3, tick_s=0.1, boot="zygote", apply="runtime") | {"instances": {"min": 1, "max": 3, "standby": 1}}
 
 
-def starting(wanted: int, point: str, serves: bool = True) -> Round:
-    return Round(wanted, point, None, serves)
+def starting(point: str) -> Round:
+    return Round(0, point, None)
 
 
-def ending(wanted: int, point: str) -> Round:
-    return Round(wanted, point, Chain.terminate, serves=False)
+def ending(point: str) -> Round:
+    return Round(0, point, Chain.terminate, serves=False)
 
 
 # By reload and exec; each line begins where the one before has led.
 STEPS = (
-    starting(1, "after 1 journal start"),
+    starting("after 1 journal start"),
     Round(3, "after 1 journal decision"),
     Round(1, "after 1 journal DRAINING"),
     Round(2, "after 1 journal BOOTING"),
@@ -43,12 +43,12 @@ STEPS = (
     Round(3, "after 1 journal IN_SERVICE"),
     Round(3, "after 1 journal FAILED", Chain.kill_instance),
     Round(2, "after 1 journal error", Chain.obstruct),
-    ending(2, "after 1 haproxy.HAProxy._end"),
-    ending(2, "before 1 journal stop"),
+    ending("after 1 haproxy.HAProxy._end"),
+    ending("before 1 journal stop"),
 )
 # At run time, by a zygote, with one on standby.
 FAST_STEPS = (
-    starting(1, "after 1 zygote.Zygote._launch"),
+    starting("after 1 zygote.Zygote._launch"),
     Round(2, "before 1 zygote._answer"),
     Round(1, "after 1 journal shadow"),
     Round(2, "after 1 containers.Containers.thaw"),
@@ -58,7 +58,7 @@ FAST_STEPS = (
     Round(3, "after 1 containers.Containers.freeze"),
     Round(1, "after 1 haproxy.HAProxy._set"),
     Round(2, "after 1 journal first_answer"),
-    ending(2, "during 5 containers._run lxc-stop"),
+    ending("during 5 containers._run lxc-stop"),
 )
 
 
