@@ -59,6 +59,7 @@ def assert_refused(testbed: Testbed, pid: int) -> None:
     """It ends with one line, which names the controller that runs."""
     assert testbed.process.wait(20) == 1
     assert testbed.log.read_text() == f"controller: another controller runs on this host (pid {pid})\n"
+    testbed.log.unlink()
 
 
 def test_controller_that_sleeps_goes_on_where_it_was_and_nobody_takes_its_place(tmp_path: Path) -> None:
@@ -84,8 +85,10 @@ def sleep(testbed: Testbed, seconds: float) -> int:
     """Let the controller sleep for so long; how many ticks it had had by then."""
     testbed.process.send_signal(signal.SIGSTOP)
     ticks = len(testbed.events("tick"))
-    second = Testbed(testbed.folder / "second", testbed.document).start()
-    time.sleep(seconds)
-    assert_refused(second, testbed.process.pid)
-    testbed.process.send_signal(signal.SIGCONT)
+    try:
+        second = Testbed(testbed.folder / "second", testbed.document).start()
+        time.sleep(seconds)
+        assert_refused(second, testbed.process.pid)
+    finally:
+        testbed.process.send_signal(signal.SIGCONT)
     return ticks
