@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup rootfs demo experiments experiments-quick bench report test lint lock clean-host
+.PHONY: help setup rootfs demo experiments experiments-quick bench chaos soak report test lint lock clean-host
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PYTHON := .venv/bin/python
@@ -25,6 +25,13 @@ experiments-quick: rootfs ## the same experiments in their short forms, under te
 
 bench: rootfs ## the benchmarks, about 25 minutes; BENCH="--only change" or --quick makes it less
 	@$(SUDO) $(PYTHON) -m experiments bench $(BENCH)
+
+chaos: rootfs ## ten minutes of random faults under load, and a verdict; CHAOS="--seed 7" makes the same ones again
+	@$(SUDO) $(PYTHON) -m experiments chaos $(CHAOS)
+
+soak: rootfs ## a thousand starts, stops and reloads, then an hour of load: does anything leak? SOAK="--duration 600"
+	@$(SUDO) $(PYTHON) -m experiments leaks
+	@$(SUDO) $(PYTHON) -m experiments soak $(SOAK)
 
 report: setup ## make report/report.pdf from results/
 	@$(PYTHON) -m report

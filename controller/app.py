@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from controller import network
+from controller import network, shield
 from controller.config import PolicyFile
 from controller.containers import Containers, lxc_path
 from controller.explain import explain
@@ -98,14 +98,27 @@ class Controller:
         prepare_run_dir(self._site)
         self._containers.prepare()
         network.create(self._site)
+        gaps = self._isolate()
         self._requests.open()
         self._journal.write(
             0, "start", monotonic_s=self._started_s, time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             policy=self._settings.model_dump(mode="json"), notes=self._settings.notes,
+            isolation_gaps=gaps,
         )  # fmt: skip
         self._adopt(found)
         if not self._balancer.running():
             self._balancer.apply(self._fleet.members())
+
+    def _isolate(self) -> list[str]:
+        """Shut instances in as far as this host allows it; what it does not allow, in words."""
+        gaps = []
+        if why := shield.put_up(self._site):
+            gaps.append(f"instances can reach each other, and what listens on {self._site.gateway}: {why}")
+        if why := self._containers.map_ids():
+            gaps.append(f"instances have no mapped ids: {why}")
+        for gap in gaps:
+            log.warning(gap)
+        return gaps
 
     def _adopt(self, found: Found) -> None:
         """Take over what an earlier controller left: what serves goes on serving, what is broken is removed. As many
@@ -196,6 +209,7 @@ class Controller:
             partial(remove_instances, self._containers),
             self._requests.close,
             partial(network.remove, self._site),
+            partial(shield.remove, self._site),
             partial(remove_run_dir, self._site),
         )
         troubles = [trouble for step in steps if (trouble := trouble_of(step))]
@@ -245,7 +259,9 @@ def trouble_of(step: Callable[[], object]) -> str:
 
 def _environment(settings: PolicyFile) -> dict[str, str]:
     """What the web application of each instance is told."""
-    return {"RATE_LIMIT_RPS": str(settings.service.rate_limit), "OVERLOAD": settings.service.overload}
+    imports = "all" if settings.boot == "plain" else "needed"
+    service = settings.service
+    return {"RATE_LIMIT_RPS": str(service.rate_limit), "OVERLOAD": service.overload, "IMPORTS": imports}
 
 
 def prepare_objects_dir(site: Site) -> None:

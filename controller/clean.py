@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from controller import network
+from controller import network, shield
 from controller.app import remove_instances, trouble_of
 from controller.containers import Containers, lxc_path
 from controller.haproxy import HAProxy
@@ -43,7 +44,9 @@ def clean(site: Site, keep_template: bool) -> None:
     if balancer.master_pid() is not None:
         say("stopping HAProxy")
         balancer.stop(grace_s=1.0)
-    steps: list[Callable[[Site], None]] = [_remove_instances, _remove_network, _remove_run_files, remove_cgroups]
+    steps: list[Callable[[Site], None]] = [
+        _remove_instances, _remove_network, _remove_run_files, _remove_disks, remove_cgroups
+    ]  # fmt: skip
     if not keep_template:
         steps += [_remove_link, _remove_template, _remove_objects_dir]
     troubles = [trouble for step in steps if (trouble := trouble_of(partial(step, site)))]
@@ -59,12 +62,23 @@ def _remove_instances(site: Site) -> None:
 def _remove_network(site: Site) -> None:
     if network.remove(site):
         say(f"removed the bridge {site.bridge} and its route")
+    if shield.remove(site):
+        say(f"removed the table {site.prefix} of nftables")
 
 
 def _remove_run_files(site: Site) -> None:
     if remove_run_dir(site):
         say(f"removed {site.run_dir}")
     site.lock_file.unlink(missing_ok=True)
+
+
+def _remove_disks(site: Site) -> None:
+    """The disk in memory of a run that was killed."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        source, folder = line.split()[:2]
+        if source.startswith(f"{site.prefix}-"):
+            subprocess.run(["umount", "--lazy", folder], check=False)
+            say(f"unmounted {folder}")
 
 
 def _stop_controller(site: Site, pid: int) -> None:

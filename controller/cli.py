@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 import logging
 import math
+import re
 import signal
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from controller.model import METRICS
 from controller.ports import ControllerError
 from controller.reading import load_all, unique
 from controller.site import Site
+from controller.spelling import plain
 
 PRIVATE = [ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 OVERLOAD = {"reject": "rejected", "queue": "queued"}
@@ -67,7 +69,7 @@ def _address(text: str) -> str:
         ipaddress.IPv4Address(host)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not IP:PORT such as 127.0.0.1:8080") from None
-    if not port.isdigit() or not 1 <= int(port) <= 65535:
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r}: the port must be from 1 to 65535")
     return text
 
@@ -101,8 +103,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _directory(text: str) -> Path:
     path = Path(text)
-    if not path.is_absolute() or any(character.isspace() for character in text):
-        raise argparse.ArgumentTypeError(f"{text!r} must be an absolute path without blanks")
+    if not path.is_absolute() or " " in text or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} must be an absolute path without blanks and control characters")
     return path
 
 
@@ -186,4 +188,4 @@ def in_force(path: Path, settings: PolicyFile) -> str:
         "limits: " + (", ".join(f"{key} {value:g}" for key, value in limits.model_dump().items() if value) or "none"),
     ]
     wrapped = textwrap.TextWrapper(120, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False)
-    return "\n".join([f"{path}: the policy is valid", *map(wrapped.fill, lines)])
+    return "\n".join([f"{path}: the policy is valid", *(wrapped.fill(plain(line)) for line in lines)])

@@ -11,6 +11,7 @@ from controller.judge import Judge
 from controller.limits import Limiter, Limits
 from controller.policies import POLICIES, Policy
 from controller.policies.base import Strict
+from controller.ports import BootWay
 from controller.roster import Victim
 
 HIGHEST = 200  # instances on one host
@@ -80,7 +81,7 @@ class PolicyFile(Strict):
     apply: Literal["reload", "runtime"] = "reload"
     """How HAProxy learns of a change: a new configuration, or its admin socket; for production's files the default is
     `runtime`."""
-    boot: Literal["exec", "zygote"] = "exec"
+    boot: BootWay = "exec"
     """How instances start; for production's files the default is `zygote`."""
     service: Service = Service()
     """What one instance can do."""

@@ -12,19 +12,20 @@ import os
 import select
 import shutil
 import socket
-import subprocess
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Literal
 
 import lxc
 
-from controller.ports import ControllerError
-from controller.site import Site, mac
-from controller.usage import LITTLE_CPU, cpu_limit, set_frozen, set_full_cpu
-from controller.zygote import PAUSE, Zygote, ZygoteError, application, last_line
+from controller.container_config import common_config, instance_config
+from controller.mapped_ids import obstacle
+from controller.ports import BootWay, ControllerError
+from controller.processes import run
+from controller.site import Site
+from controller.usage import LITTLE_CPU, set_frozen, set_full_cpu
+from controller.zygote import PAUSE, Zygote, ZygoteError, application, await_pause, first_error, last_line
 
 log = logging.getLogger("controller")
 
@@ -32,6 +33,7 @@ CLONE_S = 30.0  # the longest that lxc-copy may take, then the boot until the he
 BOOT_S = 60.0
 STOP_S = 20.0
 POLL_S = 0.003
+PAUSES = f"lxc.init.cmd = {PAUSE}\n"
 HEALTH_S = 2.0  # the longest that an answer to the health check may take
 
 
@@ -43,24 +45,6 @@ def lxc_path() -> Path:
     return Path(lxc.get_global_config_item("lxc.lxcpath"))
 
 
-def instance_config(site: Site, template: Path, slot: int, environment: dict[str, str], cpu_cores: float = 0.0) -> str:
-    """The LXC configuration of the instance in a slot: what is common to all, and what is its own."""
-    address = site.address(slot)
-    lines = [
-        f"lxc.include = {template}/instance.conf",
-        f"lxc.rootfs.path = dir:{template}/rootfs",
-        "lxc.net.0.type = veth",
-        f"lxc.net.0.link = {site.bridge}",
-        "lxc.net.0.flags = up",
-        f"lxc.net.0.hwaddr = {mac(address)}",
-        f"lxc.net.0.ipv4.address = {address}/{site.subnet.prefixlen}",
-        f"lxc.mount.entry = {site.objects_dir} objects none bind,rw,nosuid,nodev,noexec 0 0",
-        *(f"lxc.environment = {name}={value}" for name, value in sorted(environment.items())),
-        *cpu_limit(cpu_cores),
-    ]
-    return "\n".join(lines) + "\n"
-
-
 class Containers:
     """The instances' containers of one site. Methods block; they may be called from several threads."""
 
@@ -69,12 +53,13 @@ class Containers:
         site: Site,
         environment: dict[str, str],
         closing: threading.Event,
-        boot: Literal["exec", "zygote"] = "exec",
+        boot: BootWay = "exec",
         cpu_cores: float = 0.0,
     ) -> None:
         self._site = site
         self._environment = environment
         self._cpu_cores = cpu_cores
+        self.mapped = False  # whether instances have mapped ids, each a user namespace of its own
         self._closing = closing  # ends every wait for a boot
         self._path = lxc_path()
         self._dir = site.run_dir / "instances"
@@ -82,6 +67,23 @@ class Containers:
         self._pidfds: dict[str, tuple[int, int]] = {}  # instance → its application: pid, and a pidfd
         template, words = self._path / site.template, site.run_dir / "zygote.log"
         self._zygote = Zygote(template, environment, words) if boot == "zygote" else None
+
+    def map_ids(self) -> str:
+        """Give the instances to come mapped ids, where a container that has them starts; why not, in words, empty where
+        one does."""
+        probe, template = f"{self._site.service}-0", self._path / self._site.template
+        if why := obstacle(template / "rootfs", self._site.objects_dir):
+            return why
+        try:
+            self.stop(probe)  # of a controller that was killed just then
+            self._clone(probe, common_config(self._site, template, mapped=True) + PAUSES)
+            await_pause(self._first(probe))
+            self.mapped = True
+        except ControllerError as error:
+            return str(error)
+        finally:
+            self.stop(probe)
+        return ""
 
     def prepare(self) -> None:
         """Begin what makes boots fast. Raises ControllerError."""
@@ -100,7 +102,7 @@ class Containers:
         more = LITTLE_CPU if spare else ""
         forked = self._fork(name, slot, more)
         if forked is None:
-            self._clone(name, slot, more)
+            self._clone(name, self._config(slot, self.mapped) + more)
         cloned = forked or time.monotonic()
         reached, healthy = self.await_health(name, slot)
         if spare:
@@ -118,7 +120,7 @@ class Containers:
             return None
         try:
             self._zygote.await_ready()
-            self._clone(name, slot, f"{more}lxc.init.cmd = {PAUSE}\n")
+            self._clone(name, self._config(slot, self.mapped) + more + PAUSES)
             cloned = time.monotonic()
             self._watch(name, self._zygote.fork(self._first(name)))
         except ZygoteError as error:
@@ -127,19 +129,18 @@ class Containers:
             return None
         return cloned
 
-    def _clone(self, name: str, slot: int, more: str) -> None:
+    def _clone(self, name: str, text: str) -> None:
         self._dir.mkdir(mode=0o700, exist_ok=True)
         config, log = self._dir / f"{name}.conf", self._dir / f"{name}.log"
-        text = self._config(slot) + more
         config.write_text(text + f"lxc.console.logfile = {self._dir / name}.console\n")
         log.unlink(missing_ok=True)
         command = [
             "lxc-copy", "-n", self._site.template, "-N", self._site.container(name), "-e", "-B", "overlay", "-M",
             "--rcfile", str(config), "-o", str(log), "-l", "ERROR",
         ]  # fmt: skip
-        done = _run(command, CLONE_S)
+        done = run(command, CLONE_S)
         if done.returncode:
-            raise BootError(f"lxc-copy: {last_line(log) or done.stderr.strip() or f'exit {done.returncode}'}")
+            raise BootError(f"lxc-copy: {first_error(log) or done.stderr.strip() or f'exit {done.returncode}'}")
 
     def adopt(self, name: str, slot: int) -> None:
         """Take over an instance of an earlier controller, which may have been booting it for its pool. Raises
@@ -201,7 +202,7 @@ class Containers:
         self._frozen.discard(name)
         self._forget(name)
         if lxc.Container(container).running:
-            _run(["lxc-stop", "-n", container, "-k"], STOP_S)
+            run(["lxc-stop", "-n", container, "-k"], STOP_S)
         deadline = time.monotonic() + STOP_S
         while (self._path / container).exists() and time.monotonic() < deadline:
             if time.monotonic() > deadline - STOP_S + 2.0:
@@ -218,7 +219,7 @@ class Containers:
         `lxc-destroy` leaves a stopped ephemeral container as it is; the library does not.
         """
         if lxc.Container(container).running:
-            _run(["lxc-stop", "-n", container, "-k"], STOP_S)
+            run(["lxc-stop", "-n", container, "-k"], STOP_S)
             return
         lxc.Container(container).destroy()
         if not (self._path / container / "config").exists():
@@ -231,17 +232,18 @@ class Containers:
         return {self._site.instance(name): slot for name, slot in slots.items() if slot is not None}
 
     def started_otherwise(self) -> list[str]:
-        """The running instances whose address, objects or environment are not what they would be started with now."""
-        configs = {name: self._config(slot) for name, slot in self.running().items() if slot <= self._site.slots}
-        return sorted(name for name in self.running() if not self._was_started_with(name, configs.get(name)))
+        """The running instances whose address, objects or environment are not what they would be started with now. The
+        probe for mapped ids, of which a killed controller may have left one, is none."""
+        return sorted(name for name, slot in self.running().items() if slot and not self._was_started_with(name, slot))
 
-    def _config(self, slot: int) -> str:
+    def _config(self, slot: int, mapped: bool) -> str:
         template = self._path / self._site.template
-        return instance_config(self._site, template, slot, self._environment, self._cpu_cores)
+        return instance_config(self._site, template, slot, self._environment, self._cpu_cores, mapped)
 
-    def _was_started_with(self, name: str, config: str | None) -> bool:
+    def _was_started_with(self, name: str, slot: int) -> bool:
         with contextlib.suppress(OSError):
-            return config is not None and (self._dir / f"{name}.conf").read_text().startswith(config)
+            text = (self._dir / f"{name}.conf").read_text()
+            return slot <= self._site.slots and text.startswith((self._config(slot, False), self._config(slot, True)))
         return False
 
     def present(self) -> dict[str, int]:
@@ -286,18 +288,3 @@ def _knock(address: str, port: int) -> bool | None:
     except OSError:
         return None
     return True
-
-
-def _run(command: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-            start_new_session=True,  # a Ctrl-C at the terminal is for the controller alone
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BootError(f"{command[0]} did not end within {timeout_s:g} s") from error

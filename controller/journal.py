@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 from pathlib import Path
 from typing import TextIO
 
@@ -10,6 +11,8 @@ from controller.ports import Kind
 
 log = logging.getLogger("controller")
 
+LONGEST_LINE_BYTES = 1 << 20
+BEGINNING = b'{"t_s":'  # of every line
 ENCODER = json.JSONEncoder(default=str)
 
 
@@ -21,6 +24,7 @@ class FileJournal:
 
     def __init__(self, path: Path) -> None:
         self._file: TextIO = path.open("a", buffering=1)
+        _cut_to_whole_lines(path)
         self._failing = False
 
     def write(self, t_s: float, event: Kind, **fields: object) -> None:
@@ -36,6 +40,18 @@ class FileJournal:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+def _cut_to_whole_lines(path: Path) -> None:
+    """A controller that was killed may have left half a line."""
+    if not path.is_file():  # a terminal, a pipe
+        return
+    with path.open("rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - LONGEST_LINE_BYTES))
+        half = file.read().rpartition(b"\n")[2]
+        if half.startswith(BEGINNING):
+            file.truncate(size - len(half))
 
 
 class NoJournal:

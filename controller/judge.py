@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from controller.limits import Limited, Limiter
 from controller.model import Decision, Observation
 from controller.policies import Policy
+from controller.spelling import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,15 @@ class Judge:
 
     def decide(self, observation: Observation) -> Verdict:
         seen = scaled(observation, self.time_scale)
-        wanted = self._policy.decide(seen)
+        wanted = readable(self._policy.decide(seen))
         return Verdict(wanted, self._limiter.apply(wanted, seen))
+
+
+def readable(decision: Decision) -> Decision:
+    """The same decision with words of one plain line each: they may hold names that a policy file gives."""
+    if all(words.isprintable() for words in (decision.reason, *decision.considered)):
+        return decision
+    return replace(decision, reason=plain(decision.reason), considered=tuple(map(plain, decision.considered)))
 
 
 def scaled(observation: Observation, factor: float) -> Observation:

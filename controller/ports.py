@@ -6,10 +6,16 @@ from typing import Literal, Protocol
 
 from controller.actions import Action
 from controller.model import Counts, Instance, Observation
+from controller.spelling import plain
+
+BootWay = Literal["plain", "exec", "zygote"]  # the ways to start an instance
 
 
 class ControllerError(Exception):
     """Something that the user should read in one line; only the command line prints it and exits."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain(message))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ reloads. A thread reads it, because a datagram socket holds only a few messages 
 
 import contextlib
 import grp
+import math
 import os
 import socket
 import threading
@@ -44,9 +45,12 @@ def parse_request(line: str, at_s: float) -> Request | None:
     if len(fields) < 7:
         return None
     try:
-        return Request(at_s, max(0, int(fields[0])), fields[1], max(0.0, float(fields[4])), int(fields[6]))
+        status, total_ms, worker_pid = int(fields[0]), float(fields[4]), int(fields[6])
     except ValueError:
         return None
+    if not (status < 1000 and total_ms < math.inf and 0 <= worker_pid < 2**31):
+        return None
+    return Request(at_s, max(0, status), fields[1], max(0.0, total_ms), worker_pid)
 
 
 class Requests:

@@ -1,9 +1,11 @@
 """Where things are on this host: names, addresses and folders, passed as one value and never looked up globally."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+SLOT = re.compile(r"[1-9][0-9]{0,8}")
 SUBNET = ipaddress.IPv4Network("10.87.65.0/24")
 
 
@@ -67,7 +69,7 @@ class Site:
     def slot(self, container: str) -> int | None:
         """The slot of an instance's container, None for any other container."""
         head, _, number = container.rpartition("-")
-        return int(number) if head == f"{self.prefix}-{self.service}" and number.isdigit() else None
+        return int(number) if head == f"{self.prefix}-{self.service}" and SLOT.fullmatch(number) else None
 
 
 def mac(address: str) -> str:

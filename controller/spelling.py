@@ -1,10 +1,18 @@
-"""Which known word was probably meant, and which are known."""
+"""Words for people: which known word was probably meant, and which are known; text of others in one plain line."""
 
 import difflib
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
+
+
+def plain(text: str) -> str:
+    """In one line; what a terminal would not show as it is, or would obey, is written out."""
+    if text.isprintable():
+        return text
+    words = " ".join(text.split())
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in words)
 
 
 def nearest(word: str, known: Iterable[str], alike: float = 0.6) -> str:

@@ -5,7 +5,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from controller.spelling import plain
+
+NUMBER = re.compile(r"[0-9]{1,19}")
+LONGEST_MESSAGE = 200
 ARRIVALS_KEPT = 256  # workers; more than the log keeps, so that none is counted twice
+
+
+class StatisticsError(ValueError):
+    """What HAProxy said is cut off or not what it should be; the message is one line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(plain(message)[:LONGEST_MESSAGE])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +78,12 @@ class Arrivals:
 
 
 def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
-    """Parse the answer to `show info;show stat`. Raises ValueError where it is cut off or not what it should be."""
+    """Parse the answer to `show info;show stat`. Raises StatisticsError where it is cut off or not what it should be."""
     info, found, table = text.partition("# pxname,")
-    pid = re.search(r"^Pid: (\d+)$", info, re.MULTILINE)
-    if not found or not pid or not table.endswith("\n\n") or "svname" not in table.partition("\n")[0]:
-        raise ValueError("HAProxy's statistics are cut off or malformed")
-    rows = list(csv.DictReader(("pxname," + table).splitlines()))
+    pid = re.search(r"^Pid: ([0-9]{1,9})$", info, re.MULTILINE)
+    if not found or not pid or not table.endswith("\n\n") or "svname" not in table.partition("\n")[0].split(","):
+        raise StatisticsError("HAProxy's statistics are cut off or malformed")
+    rows = _table("pxname," + table)
     entry = _row(rows, frontend, "FRONTEND")
     totals = _row(rows, backend, "BACKEND")
     servers = [row for row in rows if row["pxname"] == backend and row["svname"] not in ("FRONTEND", "BACKEND")]
@@ -90,33 +101,40 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
     )
 
 
+def _table(text: str) -> list[dict[str, str]]:
+    try:
+        return list(csv.DictReader(text.splitlines()))
+    except csv.Error as error:
+        raise StatisticsError(f"HAProxy's statistics are malformed: {error}") from error
+
+
 def _row(rows: list[dict[str, str]], proxy: str, name: str) -> dict[str, str]:
     for row in rows:
         if row["pxname"] == proxy and row["svname"] == name:
             return row
-    raise ValueError(f"HAProxy's statistics have no row {proxy}/{name}")
+    raise StatisticsError(f"HAProxy's statistics have no row {proxy}/{name}")
 
 
 def _text(row: Mapping[str, str | None], column: str) -> str:
     value = row.get(column)
     if value is None:
-        raise ValueError(f"HAProxy's statistics are cut off in {row['pxname']}/{row['svname']}")
+        raise StatisticsError(f"HAProxy's statistics are cut off in {row['pxname']}/{row['svname']}")
     return value
 
 
 def _number(row: Mapping[str, str | None], column: str) -> int:
     value = row.get(column)
-    if value is None or not value.isdigit():
-        raise ValueError(f"HAProxy's statistics have no number in {row['pxname']}/{row['svname']}/{column}: {value!r}")
+    if value is None or not NUMBER.fullmatch(value):
+        raise StatisticsError(f"HAProxy's statistics have no number in {row['pxname']}/{row['svname']}/{column}: {value!r}")
     return int(value)
 
 
 def parse_processes(text: str) -> Processes:
-    """Parse the answer to `show proc` on the master socket. Raises ValueError where no master is listed."""
-    master = re.search(r"^\d+\s+master\s+\d+(?:\s+\[failed: (\d+)\])?", text, re.MULTILINE)
+    """Parse the answer to `show proc` on the master socket. Raises StatisticsError where no master is listed."""
+    master = re.search(r"^[0-9]+\s+master\s+[0-9]+(?:\s+\[failed: ([0-9]{1,9})\])?", text, re.MULTILINE)
     if not master:
-        raise ValueError("HAProxy's process list is cut off or malformed")
+        raise StatisticsError("HAProxy's process list is cut off or malformed")
     current, _, old = text.partition("# old workers")
-    pids = [int(pid) for pid in re.findall(r"^(\d+)\s+worker\b", current, re.MULTILINE)]
-    old_pids = [int(pid) for pid in re.findall(r"^(\d+)\s+worker\b", old, re.MULTILINE)]
+    pids = [int(pid) for pid in re.findall(r"^([0-9]{1,9})\s+worker\b", current, re.MULTILINE)]
+    old_pids = [int(pid) for pid in re.findall(r"^([0-9]{1,9})\s+worker\b", old, re.MULTILINE)]
     return Processes(pids[0] if pids else None, tuple(old_pids), int(master[1] or 0))

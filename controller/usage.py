@@ -1,10 +1,17 @@
 """What control groups (v1 and v2) tell of an instance, the CPU it uses, and do to it: freeze, thaw, slow down."""
 
 import contextlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
+
+
+def memberships(pid: int) -> list[tuple[str, str]]:
+    """The control groups that a process is in: controllers, and the path in their hierarchy. Raises OSError."""
+    lines = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    return [(line[1], line[2]) for line in lines if len(line) == 3]
 
 
 def control_file(pid: int, controller: str, v1_name: str, v2_name: str) -> Path:
@@ -13,8 +20,7 @@ def control_file(pid: int, controller: str, v1_name: str, v2_name: str) -> Path:
     It is read from the process, never computed from the container's name: LXC appends a number when a stale cgroup
     of that name exists.
     """
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
+    for controllers, path in memberships(pid):
         if controller in controllers.split(","):
             return CGROUPS / controller / path.lstrip("/") / v1_name
         if not controllers and (CGROUPS / "cgroup.controllers").exists():
@@ -59,8 +65,15 @@ def cpu_s(path: Path) -> float:
     """CPU seconds used so far. Raises OSError, ValueError."""
     text = path.read_text()
     if path.name == "cpu.stat":
-        return int(text.split("usage_usec", 1)[1].split(None, 1)[0]) / 1e6
-    return int(text) / 1e9
+        found = re.search(r"^usage_usec ([0-9]{1,19})$", text, re.MULTILINE)
+        return _number(found[1] if found else "") / 1e6
+    return _number(text.strip()) / 1e9
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise ValueError(f"{text[:20]!r} is no number")
+    return int(text)
 
 
 class CpuUsage:
@@ -79,7 +92,7 @@ class CpuUsage:
         return {name: 100 * share for name, share in shares.items() if share is not None}
 
     def _share(self, pid: int, now_s: float) -> float | None:
-        with contextlib.suppress(OSError, ValueError, IndexError):
+        with contextlib.suppress(OSError, ValueError):
             if pid not in self._files:
                 self._files[pid] = cpu_file(pid)
             used_s = cpu_s(self._files[pid])

@@ -10,17 +10,20 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from controller.ports import ControllerError
-from controller.usage import cpu_file
+from controller.spelling import plain
+from controller.usage import cpu_file, memberships
 
 START_S = 10.0  # the longest that a zygote may take to load the application, then to fork an instance that listens
 FORK_S = 3.0
 STOP_S = 1.0
 TRIES = 3  # boots that fail one after the other, until this host is taken for one where none succeeds
 MESSAGE_BYTES = 512
+LAST_BYTES, LONGEST_LINE = 4096, 300
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 CGROUPS = Path("/sys/fs/cgroup")
 PAUSE = "/bin/sleep infinity"  # the first process of a container that an instance is forked into
@@ -179,8 +182,7 @@ def _opened(first: int) -> Iterator[list[int]]:
 def cgroups(pid: int) -> list[Path]:
     """The folders of the control groups that a process is in, in each hierarchy of the host. Raises OSError."""
     folders = []
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
+    for controllers, path in memberships(pid):
         name = controllers.removeprefix("name=")
         if not name:
             name = "" if (CGROUPS / "cgroup.controllers").exists() else "unified"
@@ -189,12 +191,27 @@ def cgroups(pid: int) -> list[Path]:
     return folders
 
 
+def await_pause(first: int) -> None:
+    """Wait until a container's first process, which LXC has just started, pauses. Raises ZygoteError."""
+    deadline = time.monotonic() + START_S
+    with contextlib.suppress(OSError):
+        while time.monotonic() < deadline:
+            if _pauses(first):
+                return
+            time.sleep(0.002)
+    raise ZygoteError("its first process ended")
+
+
+def _pauses(first: int) -> bool:
+    return Path(f"/proc/{first}/cmdline").read_bytes().split(b"\0")[:-1] == PAUSE.encode().split()
+
+
 def application(first: int) -> int:
     """The application's pid, by that of its container's first process: that one, or what it lets run beside itself.
 
     Raises ZygoteError where the first process pauses and nothing else is there, OSError when it is gone.
     """
-    if Path(f"/proc/{first}/cmdline").read_bytes().split(b"\0")[:-1] != PAUSE.encode().split():
+    if not _pauses(first):
         return first
     others = set(map(int, (cpu_file(first).parent / "cgroup.procs").read_text().split())) - {first}
     if not others:
@@ -223,8 +240,19 @@ def _stamp(template: Path) -> str:
 
 
 def last_line(path: Path) -> str:
-    """The last line of a log, empty where there is none: mostly it says what went wrong."""
+    """The last line of a log, empty where there is none: mostly it says what went wrong. It may be an instance's, which
+    writes what it likes."""
+    with contextlib.suppress(OSError), path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - LAST_BYTES))
+        lines = log.read(LAST_BYTES).decode(errors="replace").strip().splitlines()
+        return plain(lines[-1].strip())[:LONGEST_LINE] if lines else ""
+    return ""
+
+
+def first_error(path: Path) -> str:
+    """What LXC's log tells first of all that failed: the rest mostly follows from it. Empty where nothing did."""
     with contextlib.suppress(OSError):
-        lines = path.read_text(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        for line in path.read_text(errors="replace").splitlines():
+            if " ERROR " in line and not line.endswith(": ignoring"):
+                return line.partition(" - ")[2].partition(" - ")[2]
     return ""

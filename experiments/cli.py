@@ -1,6 +1,7 @@
 """The command line of the experiments."""
 
 import argparse
+import contextlib
 import signal
 import sys
 from functools import partial
@@ -8,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from controller.cli import add_policy_options
+from experiments.chaos import command as chaos
 from experiments.choosing import OVERRIDES, changed_scenario
 from experiments.describe import describe
 from experiments.machine import ROOT
+from experiments.objects import command as objects
 from experiments.plan import planned as planned_runs
-from experiments.processes import RunError, say
+from experiments.processes import RunError, hand_over, say
 from experiments.runner import Run
 from experiments.scenario import ScenarioError, load_scenario, names
 from experiments.simulator.parameters import DEFAULT, ParametersError, load_parameters
@@ -33,6 +36,8 @@ def parser() -> argparse.ArgumentParser:
     _add_simulator(commands)
     commands.add_parser("list", help="list the scenarios with their titles")
     _add_bench(commands)
+    _add_objects(commands)
+    chaos.add_options(commands)
     return made
 
 
@@ -98,6 +103,13 @@ def _add_simulator(commands: Any) -> None:
     compare.add_argument(
         "--seed", type=_seed, default=1, dest="simulation_seed", metavar="N", help="of the simulation"
     )
+    what = (
+        "Simulate the default policy on rises of the load, by how steep they are and how long an instance boots. What "
+        "is left lies in results/sweep-<time>/."
+    )
+    rises = commands.add_parser("sweep", help="simulate rises of the load by slope and boot time", description=what)
+    rises.add_argument("--quick", action="store_true", help="one repeat of each")
+    _add_results(rises)
     what = "Make the simulator's parameters of recorded real runs; what these do not show is taken from --parameters."
     calibrate = commands.add_parser("calibrate", help="make the simulator's parameters", description=what)
     calibrate.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folders of real runs")
@@ -112,7 +124,7 @@ def _add_simulator(commands: Any) -> None:
     tune = commands.add_parser("tune", help="search a policy's parameters", description=what)
     tuning.add_options(tune)
     _add_results(tune)
-    for command in (simulate, compare, calibrate, tune):
+    for command in (simulate, compare, calibrate, tune, rises):
         command.add_argument(
             "--parameters", type=Path, default=DEFAULT, metavar="FILE", help="of the simulator, default: the shipped"
         )
@@ -149,6 +161,14 @@ def _add_bench(commands: Any) -> None:
     _add_results(bench)
 
 
+def _add_objects(commands: Any) -> None:
+    what = (
+        "Put, get, delete and list objects through an entry point with many clients, and check that every acknowledged "
+        "write was there, whole and in order; or check a recorded history."
+    )
+    objects.add_options(commands.add_parser("objects", help="check that objects are safe", description=what))
+
+
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -166,6 +186,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("experiments: interrupted; the testbed was stopped, the run is marked as interrupted", file=sys.stderr)
         return 130
+    finally:
+        with contextlib.suppress(OSError):
+            hand_over(getattr(options, "results", ROOT / "results"))
 
 
 def _interrupt(*_: object) -> None:
@@ -196,14 +219,18 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _all(options: argparse.Namespace) -> int:
-    # Imported late: it needs liblxc and the simulator.
+    # Imported late: they need liblxc and the simulator.
+    from experiments import sweep
     from experiments.suite import Suite
 
     chosen = options.only.split(",") if options.only else names()
     planned = [each for name in chosen for each in planned_runs(name, options.quick)]
     firsts = [next(each for each in planned if each.name == name) for name in CALIBRATED if name in chosen]
-    suite = Suite(planned, options.results, load_parameters(DEFAULT), firsts, options.quick)
-    return 0 if suite.execute() else 1
+    parameters = load_parameters(DEFAULT)
+    good = Suite(planned, options.results, parameters, firsts, options.quick).execute()
+    if not options.only and not sweep.is_known(options.results, options.quick):
+        sweep.sweep(options.results, parameters, options.quick)
+    return 0 if good else 1
 
 
 def _simulate(options: argparse.Namespace) -> int:
@@ -254,6 +281,15 @@ def _calibrate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _sweep(options: argparse.Namespace) -> int:
+    # Imported late: the other commands do without the simulator.
+    from experiments.sweep import sweep
+
+    folder = sweep(options.results, load_parameters(options.parameters), options.quick)
+    say(f"what came of them lies in {folder}")
+    return 0
+
+
 def _bench(options: argparse.Namespace) -> int:
     # Imported late: only benchmarks need liblxc here.
     from experiments.bench import suite
@@ -272,5 +308,5 @@ def _bench(options: argparse.Namespace) -> int:
 
 COMMANDS = {
     "run": _run, "all": _all, "simulate": _simulate, "compare": _compare, "calibrate": _calibrate, "list": _list,
-    "bench": _bench, "tune": tuning.run,
+    "bench": _bench, "tune": tuning.run, "sweep": _sweep, "objects": objects.run, **chaos.COMMANDS,
 }  # fmt: skip

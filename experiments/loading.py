@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 import yaml
 
-TUNE_PREFIX = "tune-"  # begins the name of a folder of a search, see experiments.tuning
+from experiments.journal import on_one_axis
+
 BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is no run; see report.bench
 TUNE_PREFIX = "tune-"  # begins the name of a folder of a search for parameters, which is no run either
+SWEEP_PREFIX = "sweep-"  # and of a folder of a sweep, see experiments.sweep
 OUTCOMES = ("served", "rejected", "failed", "dropped")
 REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "error")
 TICK_COLUMNS = ("t_s", "offered_rps", "booting", "standby", "in_service", "draining", "wanted")
@@ -145,7 +147,7 @@ def read_journal(file: Path) -> list[dict[str, Any]]:
         if not is_event or not isinstance(event.get("t_s"), int | float):
             raise BrokenRun(file, f"line {number} lacks `t_s` or `event`")
         events.append(event)
-    return events
+    return list(on_one_axis(events))
 
 
 def frame_of(events: list[dict[str, Any]], name: str, columns: tuple[str, ...]) -> pd.DataFrame:

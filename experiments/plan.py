@@ -47,7 +47,8 @@ class PlannedRun:
         told = [self.name, self.facts["arm"], self.scenario.model_dump_json(exclude=WORDS)]
         paths = (self.scenario.policy, *self.scenario.shadows)
         files = [settings_of(self.scenario, path).model_dump_json() for path in paths]
-        return hashlib.sha256("\0".join([*told, *files]).encode()).hexdigest()[:16]
+        traces = [hashlib.sha256(path.read_bytes()).hexdigest() for path in self.scenario.load.files]
+        return hashlib.sha256("\0".join([*told, *files, *traces]).encode()).hexdigest()[:16]
 
 
 def planned(

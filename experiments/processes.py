@@ -1,6 +1,7 @@
 """The processes of a run: the controller and Locust, started beside us and ended in any case."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -52,6 +53,15 @@ def locust_command(load: Load, load_file: Path, entry: str, csv: Path) -> list[s
     load_file.write_text(yaml.safe_dump(load.model_dump(mode="json"), sort_keys=False))
     return ["nice", "-n", "-10", LOCUST, "-f", "loadgen/given.py", "--headless", "--host", f"http://{entry}",
             "--load", str(load_file), "--requests-csv", str(csv)]  # fmt: skip
+
+
+def hand_over(folder: Path) -> None:
+    """What root has just made in a folder becomes the property of the user who called sudo."""
+    owner = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
+    if os.geteuid() == 0 and owner[0] and owner[1]:
+        for path in (folder, *folder.rglob("*")):
+            if path.lstat().st_uid == 0:
+                os.chown(path, int(owner[0]), int(owner[1]), follow_symlinks=False)
 
 
 def tail(path: Path) -> str:

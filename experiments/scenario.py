@@ -6,7 +6,7 @@ load. Each arm is run `repeat` times, with one seed after the other.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -15,6 +15,11 @@ from loadgen.load import Load, LoadError, error_line
 
 FOLDER = Path(__file__).parent / "scenarios"
 LAST = 99  # the order of a scenario that has none
+InstantKind = Literal[
+    "kill-instance", "kill-application", "kill-zygote", "kill-worker", "kill-balancer", "kill-controller"
+]
+LastingKind = Literal["pause-instance", "drop-packets", "pause-controller", "fill-disk", "clock-jump"]
+INSTANT: tuple[str, ...] = get_args(InstantKind)
 WHOLE = ("policy", "metrics")  # what a change replaces as a whole, for its keys belong together
 
 
@@ -47,10 +52,11 @@ class Expectation(Strict):
 
 class Fault(Strict):
     """Something that goes wrong on purpose, `at_s` seconds after the load generator was started, which takes about a
-    second to begin."""
+    second to begin; `for_s` is how long it lasts, where it is not over at once."""
 
     at_s: float = Field(ge=0, le=3600)
-    kind: Literal["kill-instance"]
+    kind: InstantKind | LastingKind
+    for_s: float = Field(default=2, ge=0, le=10)
 
 
 class Scenario(Strict):

@@ -5,7 +5,6 @@ side is added, and what lies in experiments.metrics.
 """
 
 import csv
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.journal import Event
 from experiments.metrics.capacity import Capacity, capacity_of
 from experiments.metrics.causes import causes_of, counts_by_cause
 from experiments.metrics.course import course_of
@@ -25,19 +25,6 @@ from experiments.oracle import Steps, demand, oracle_of, over
 from loadgen.ledger import Record
 from loadgen.summary import Summary
 from loadgen.summary import summarise as summarise_requests
-
-Event = dict[str, Any]
-
-
-def read_journal(path: Path) -> list[Event]:
-    """The journal's events; a last line that was cut off is left out."""
-    events = []
-    for line in path.read_text().splitlines():
-        try:
-            events.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return events
 
 
 def read_requests(path: Path, origin_s: float) -> list[Record]:

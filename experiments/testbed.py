@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from experiments.bench.journal import Event
+from experiments.journal import read_journal
 from experiments.processes import PYTHON, RunError, end, locust_command, process, tail
-from experiments.summary import read_journal, read_requests
+from experiments.summary import read_requests
 from loadgen.ledger import Record
 from loadgen.load import Load
 

@@ -13,10 +13,12 @@ MOST_NAMED = 3  # arms in a sentence
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The means decide. What follows a ± in the sentence is half of the 95 % confidence interval."""
+    """The means decide. What follows a ± in the sentence is half of the 95 % confidence interval. `open`: this interval
+    reaches beyond the bound, so that it is the means alone that decide."""
 
     outcome: Literal["held", "did not hold", "not told"]
     sentence: str
+    open: bool = False
 
 
 def verdicts_of(experiment: Experiment) -> list[Verdict]:
@@ -37,11 +39,13 @@ def _verdict(expectation: Expectation, experiment: Experiment) -> Verdict:
     found.sort(key=lambda each: each[1].mean, reverse=most)  # the worst first
     broken = [each for each in found if _exceeds(each[1].mean, limit, most)]
     if broken:
-        return Verdict("did not hold", f"{label} {_listed(name, broken)} ({words} expected)")
+        surely = any(_exceeds(_end(mean, best=True, most=most), limit, most) for _, mean in broken)
+        return Verdict("did not hold", f"{label} {_listed(name, broken)} ({words} expected)", not surely)
     if len(found) < len(judged) or not found:
         return _not_told(label, [arm for arm in judged if means.get(arm) is None])
     of_all = f", the {'highest' if most else 'lowest'} of {len(found)} arms" if len(found) > 1 else ""
-    return Verdict("held", f"{label} {_listed(name, found[:1])}{of_all} ({words} expected)")
+    turns = any(_exceeds(_end(mean, best=False, most=most), limit, most) for _, mean in found)
+    return Verdict("held", f"{label} {_listed(name, found[:1])}{of_all} ({words} expected)", turns)
 
 
 def _bound(expectation: Expectation, reference: Estimate | None) -> tuple[float, str]:
@@ -58,6 +62,12 @@ def _bound(expectation: Expectation, reference: Estimate | None) -> tuple[float,
 def _exceeds(mean: float, limit: float, most: bool) -> bool:
     slack = 1e-9 * abs(limit)
     return mean > limit + slack if most else mean < limit - slack
+
+
+def _end(mean: Estimate, best: bool, most: bool) -> float:
+    """The better or the worse end of the interval; the value itself where there is but one run."""
+    end = mean.low if best is most else mean.high
+    return mean.mean if end is None else end
 
 
 def _listed(name: str, means: Sequence[tuple[str, Estimate]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -38,6 +39,10 @@ class Combination(specs.Spec):
     def factors(self) -> tuple[float, ...]:
         """The numbers of `of`."""
         return tuple(part for part in self.of if isinstance(part, float))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(file for part in self.parts for file in part.files)
 
     def curve(self, key: str, /) -> shapes.Shape:
         return self.combined(tuple(part.curve(f"{key}.{number}") for number, part in enumerate(self.parts)))

@@ -69,6 +69,11 @@ class OpenLoad(AnyLoad):
         return self
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The traces that the shape is made of."""
+        return self.spec.files
+
+    @property
     def shape(self) -> str:
         """The name of the shape."""
         return self.spec.shape
@@ -124,6 +129,11 @@ class ClosedLoad(AnyLoad):
     users: int = Field(default=10, ge=1, le=1000, description="users at once")
     think_s: float = Field(default=0.0, ge=0, le=600, description="seconds from a response to the next request")
     duration_s: Duration = Field(default=180.0, description="seconds in all")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Such a load is made of no trace."""
+        return ()
 
     @property
     def shape(self) -> str:

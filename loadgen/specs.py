@@ -44,6 +44,11 @@ class Spec(Strict, ABC):
 
     HIGHEST: ClassVar[str] = ""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the shape is read from."""
+        return ()
+
     @abstractmethod
     def curve(self, key: str, /) -> shapes.Shape:
         """The shape; `key` says which noise, where there is some."""
@@ -247,11 +252,14 @@ class Trace(Spec):
     speed: float = Field(default=1.0, gt=0, le=1e6, description="how many times faster than recorded")
     peak_rps: HighRate | None = Field(default=None, description="highest requests/s")
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        given = Path(self.file)
+        return (given if given.exists() or not (ROOT / given).exists() else ROOT / given,)
+
     @cached_property
     def _curve(self) -> shapes.Shape:
-        given = Path(self.file)
-        path = given if given.exists() or not (ROOT / given).exists() else ROOT / given
-        return shapes.read_trace(path, self.speed, self.peak_rps)
+        return shapes.read_trace(self.files[0], self.speed, self.peak_rps)
 
     def curve(self, _key: str, /) -> shapes.Shape:
         return self._curve

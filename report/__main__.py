@@ -6,15 +6,26 @@ import sys
 from pathlib import Path
 
 from experiments.evidence import write_means, write_runs
-from experiments.loading import BENCH_PREFIX, TUNE_PREFIX, BrokenRun, IncompleteRun, Run, load_run, read_mapping
+from experiments.loading import (
+    BENCH_PREFIX,
+    SWEEP_PREFIX,
+    TUNE_PREFIX,
+    BrokenRun,
+    IncompleteRun,
+    Run,
+    load_run,
+    read_mapping,
+)
 from experiments.metrics.capacity import PREFIX as CAPACITY_PREFIX
 from report.bench import newest_bench
 from report.capacity import load_capacities
+from report.rises import newest_rises
 from report.study import studies_of
 from report.typeset import Contents, signature_svg, write_report
 from report.words import plural
 
 MOST_RUNS = 6
+NO_RUN = (BENCH_PREFIX, CAPACITY_PREFIX, TUNE_PREFIX, SWEEP_PREFIX)  # begin the names of other folders in the results
 NO_RUNS = "no complete run in {}/; run `make demo` or `sudo python -m experiments run ramp` first"
 
 
@@ -34,7 +45,7 @@ def load_singles(results: Path) -> tuple[list[Run], list[str]]:
     """All complete runs outside of experiments, newest first, and a note for each folder that was skipped."""
     runs, notes = [], []
     found = [path for path in results.iterdir() if path.is_dir()] if results.is_dir() else []
-    folders = [path for path in found if not path.name.startswith((BENCH_PREFIX, CAPACITY_PREFIX, TUNE_PREFIX))]
+    folders = [path for path in found if not path.name.startswith(NO_RUN)]
     for folder in sorted(folders, key=lambda path: path.name, reverse=True):
         try:
             if read_mapping(folder / "run.json").get("experiment") is None:
@@ -75,11 +86,13 @@ def gather(results: Path) -> Contents:
         notes.append(fewer)
     bench, broken = newest_bench(results)
     capacities, broken_too = load_capacities(results)
-    for what, skipped in (("benchmark", broken), ("measurement of capacity", broken_too)):
+    rises, broken_rises = newest_rises(results)
+    skipped_kinds = {"benchmark": broken, "measurement of capacity": broken_too, "sweep": broken_rises}
+    for what, skipped in skipped_kinds.items():
         for note in skipped:
             print(f"skipped a broken {what}: {note}", file=sys.stderr)
             notes.append(f"A broken {what} was left out: {note}.")
-    return Contents(results, studies, shown, notes, bench, capacities)
+    return Contents(results, studies, shown, notes, bench, capacities, rises)
 
 
 def main(argv: list[str] | None = None) -> int:

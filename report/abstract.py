@@ -48,8 +48,12 @@ def answered(studies: Sequence[Study]) -> str:
     """How many hypotheses held, and which did not."""
     outcomes = {study.experiment.title: experiment.outcome(study.verdicts) for study in studies if study.verdicts}
     held = sum(outcome == "held" for outcome in outcomes.values())
+    found = [study.verdicts for study in studies if experiment.outcome(study.verdicts) == "held"]
+    unsure = sum(map(experiment.is_open, found))
+    average = f", {words.number(unsure)} of them only on average" if unsure else ""
     lines = [
-        f"Of {words.plural(len(outcomes), 'hypothesis', 'hypotheses')} written down before, {words.number(held)} held."
+        f"Of {words.plural(len(outcomes), 'hypothesis', 'hypotheses')} written down before, {words.number(held)} "
+        f"held{average}."
     ]
     for outcome, told in (("did not hold", "Did not hold"), ("not told", "Not told by the runs")):
         titles = [f"“{title}”" for title, each in outcomes.items() if each == outcome]

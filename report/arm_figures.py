@@ -15,6 +15,7 @@ from report import panels, series, style, words
 from report.dots_figure import dots_figure
 from report.series import Floats
 from report.signature import time_range_s
+from report.step_response import step_figure, step_finding
 
 WANTED: dict[str, Any] = {"color": style.BLUE, "linewidth": 0.9}
 Arms = Mapping[str, Sequence[Run]]  # an arm's repeats, the middle one first
@@ -22,11 +23,12 @@ Arms = Mapping[str, Sequence[Run]]  # an arm's repeats, the middle one first
 
 @dataclass(frozen=True)
 class Extra:
-    """A figure and what it shows. It needs all repeats, or only the middle one of each arm."""
+    """A figure, what it shows, and what is found in it. It needs all repeats, or only the middle one of each arm."""
 
     draw: Callable[[Arms], Figure | None]
     caption: str
     all_repeats: bool = False
+    finding: Callable[[Arms], str] = lambda _: ""
 
 
 def starts_figure(arms: Arms) -> Figure | None:
@@ -115,6 +117,13 @@ def ccdf_axes(axes: Axes) -> None:
 
 
 EXTRAS: dict[str, Extra] = {
+    "step": Extra(
+        step_figure,
+        "The instances in service around (a) the step up and (b) the step down: the median of the repeats, in a band "
+        "from the fewest to the most.",
+        all_repeats=True,
+        finding=step_finding,
+    ),
     "spawn": Extra(
         starts_figure,
         "From the decision until an instance was in service, and until its first answer, by arm: every dot is an "

@@ -5,12 +5,28 @@ from typing import Any
 
 from experiments.loading import Run
 from experiments.simulator.compare import MOST_INSTANCE_SECONDS, MOST_NOT_SERVED
-from report import comparison, comparison_figures, environment, experiment, shadows, simulated, single, style, words
+from report import (
+    comparison,
+    comparison_figures,
+    environment,
+    experiment,
+    loads,
+    prices,
+    rises,
+    shadows,
+    simulated,
+    single,
+    style,
+    words,
+)
 from report.arm_figures import EXTRAS
 from report.bench import Bench, bench_data
 from report.bench_figure import bench_figure
 from report.capacity import Capacity, capacity_data, capacity_figure
+from report.loads import Offered
 from report.plates import Plates
+from report.rises import Rises
+from report.rises_figure import rises_figure
 from report.signature import signature_figure
 from report.simulated import Twin
 from report.startup_figure import startup_caption, startup_figure
@@ -27,13 +43,14 @@ def experiment_section(study: Study, plates: Plates) -> dict[str, Any]:
     """An experiment's words and tables, its signature figure and the figure that only it has."""
     extra = EXTRAS.get(study.name)
     shown = dict(list(study.middle.items())[:MOST_COLUMNS])
-    drawn = extra.draw(arms_of(study, extra.all_repeats)) if extra is not None and study.middle else None
+    arms = arms_of(study, extra.all_repeats) if extra is not None and study.middle else {}
+    drawn = extra.draw(arms) if extra is not None and arms else None
     return {
         **experiment.experiment_data(study),
         "signature": plates.save(f"{study.name}-signature", signature(shown)) if shown else None,
         "signature_caption": experiment.signature_caption(study, shown),
         "extra": plates.save(f"{study.name}-extra", drawn) if drawn is not None else None,
-        "extra_caption": extra.caption if extra is not None else "",
+        "extra_caption": f"{extra.caption} {extra.finding(arms)}".strip() if extra is not None and arms else "",
     }
 
 
@@ -62,8 +79,35 @@ def comparison_section(study: Study, plates: Plates) -> dict[str, Any]:
     return {
         **comparison.comparison_data(study),
         "plane": plates.save("plane", comparison_figures.plane_figure(planes)) if planes else None,
+        "prices": prices_plate(study, plates),
         "ccdf": plates.save("ccdf", comparison_figures.ccdf_figure(middle, best)) if middle else None,
     }
+
+
+def prices_plate(study: Study, plates: Plates) -> dict[str, str] | None:
+    """What follows from a price of lost requests; None where no run tells the costs."""
+    found = prices.prices_of(study)
+    if found is None:
+        return None
+    return {
+        "figure": plates.save("prices", prices.prices_figure(found)),
+        "least": f"{found.least:.2g}",
+        "finding": prices.finding(found),
+        "repeats": experiment.repeats_words(study),
+    }
+
+
+def loads_section(found: Sequence[Offered], plates: Plates) -> dict[str, str] | None:
+    """The loads' gallery; None where there is no open load."""
+    if not found:
+        return None
+    return {"figure": plates.save("loads", loads.loads_figure(found)), "finding": loads.finding(found)}
+
+
+def rises_section(found: Rises | None, plates: Plates) -> dict[str, str] | None:
+    if found is None:
+        return None
+    return {**rises.rises_data(found), "figure": plates.save("rises", rises_figure(found))}
 
 
 def simulator_section(twins: Sequence[Twin], plates: Plates) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def comparison_data(study: Study) -> dict[str, Any]:
     policies = list(dict.fromkeys(policy for arms in loads.values() for policy in arms))
     return {
         "hypothesis": study.experiment.hypothesis,
-        "verdict": experiment.ANSWERS[experiment.outcome(study.verdicts)] if study.verdicts else "",
+        "verdict": experiment.answer(study.verdicts),
         "finding": finding(study, loads),
         "notices": experiment.notices(study),
         "how": how(study),

@@ -84,7 +84,7 @@ def ccdf_figure(middle: Mapping[str, Mapping[str, Run]], best: Mapping[str, froz
             style.panel_title(axes, letter if len(middle) > 1 else "", f"Load: {load}")
             for name in sorted(runs, key=lambda name: name in best[load]):
                 place = sorted(best[load]).index(name) if name in best[load] else None
-                look = {"color": "#B8B8B8", "linewidth": 0.6} if place is None else style.ARMS[place % len(style.ARMS)]
+                look = style.OTHERS if place is None else style.ARMS[place % len(style.ARMS)]
                 draw_ccdf(axes, runs[name], look, "" if place is None else name)
             ccdf_axes(axes)
             axes.legend(loc="upper right", handlelength=1.8)

@@ -15,7 +15,7 @@ FIGURES = (
     "jitter_per_min", "contradictory_actions", "time_to_adapt_s", "decision_to_first_answer_ms_p50",
 )  # fmt: skip
 MOST_DECISIONS = 5  # lines of the table
-ANSWERS = {"held": "It held.", "did not hold": "It did not hold.", "not told": "The runs do not tell."}
+ANSWERS = {"held": "It held", "did not hold": "It did not hold", "not told": "The runs do not tell"}
 
 
 def experiment_data(study: Study) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def experiment_data(study: Study) -> dict[str, Any]:
         "label": f"experiment-{study.name}",
         "title": told.title,
         "hypothesis": told.hypothesis,
-        "verdict": ANSWERS[outcome(study.verdicts)] if study.verdicts else "",
+        "verdict": answer(study.verdicts),
         "finding": finding(study),
         "notices": notices(study),
         "arms": [arm_name(study, arm.name) for arm in study.arms],
@@ -49,6 +49,20 @@ def outcome(verdicts: list[Verdict]) -> str:
     """Of several expectations: it did not hold if one did not, and it held if all did."""
     outcomes = {verdict.outcome for verdict in verdicts}
     return next((each for each in ("did not hold", "not told", "held") if each in outcomes), "not told")
+
+
+def answer(verdicts: list[Verdict]) -> str:
+    """The hypothesis answered, empty where nothing was expected."""
+    if not verdicts:
+        return ""
+    return f"{ANSWERS[outcome(verdicts)]}{' on average' if is_open(verdicts) else ''}."
+
+
+def is_open(verdicts: list[Verdict]) -> bool:
+    """Could the outcome be another one within the intervals?"""
+    whole = outcome(verdicts)
+    same = [verdict.open for verdict in verdicts if verdict.outcome == whole]
+    return any(same) if whole == "held" else bool(same) and all(same)
 
 
 def finding(study: Study) -> str:
@@ -159,10 +173,11 @@ def signature_caption(study: Study, shown: Mapping[str, Run]) -> str:
     return f"{which} side by side, the middle repeat of each: runs {runs}.{nothing}{broken}"
 
 
-def verdict_rows(studies: Sequence[Study]) -> list[dict[str, str]]:
+def verdict_rows(studies: Sequence[Study]) -> list[dict[str, Any]]:
     """A row an expectation of each experiment: its title (once), what was measured, the verdict."""
     return [
         {"label": f"experiment-{study.name}", "title": study.experiment.title if number == 0 else "",
-         "sentence": words.tidy(verdict.sentence), "verdict": verdict.outcome}
+         "sentence": words.tidy(verdict.sentence), "verdict": verdict.outcome,
+         "open": verdict.open}
         for study in studies for number, verdict in enumerate(study.verdicts)
     ]  # fmt: skip

@@ -41,6 +41,7 @@ ARMS: tuple[dict[str, Any], ...] = (
     {"color": ORANGE, "linewidth": 1.6, "linestyle": (0, (8, 2))},
     {"color": PURPLE, "linewidth": 1.4, "linestyle": (0, (2, 1, 1, 1, 1, 1))},
 )
+OTHERS: dict[str, Any] = {"color": "#C6C6C6", "linewidth": 0.6}  # the many that are not named
 FILLS: dict[str, dict[str, Any]] = {
     "under-provisioned": {"facecolor": "#F3BE94", "edgecolor": VERMILLION, "hatch": "//////", "linewidth": 0.0},
     "over-provisioned": {"facecolor": PALE, "edgecolor": "none", "linewidth": 0.0},

@@ -14,7 +14,9 @@ from report.bench import Bench
 from report.capacity import Capacity
 from report.choices import choice_rows
 from report.definitions import DEFINITIONS
+from report.loads import loads_of
 from report.plates import Plates
+from report.rises import Rises
 from report.signature import HEIGHT_MM, signature_figure
 from report.simulated import Twin, load_twin, twins_of
 from report.study import Study
@@ -35,6 +37,7 @@ class Contents:
     notes: Sequence[str] = ()
     bench: Bench | None = None
     capacities: Sequence[Capacity] = ()
+    rises: Rises | None = None
 
     @property
     def shown(self) -> list[Run]:
@@ -75,9 +78,11 @@ def page_data(contents: Contents, infos: Sequence[environment.Info], plates: Pla
         "choices": choice_rows(contents.bench, studies),
         "facts": chapters.method_facts(studies) if studies else None,
         "capacity": chapters.capacity_section(contents.capacities, plates),
+        "loads": chapters.loads_section(loads_of(studies, singles), plates),
         "experiments": [chapters.experiment_section(study, plates) for study in studies if study is not compared],
         "comparison": chapters.comparison_section(compared, plates) if compared is not None else None,
         "simulator": chapters.simulator_section(twins, plates),
+        "rises": chapters.rises_section(contents.rises, plates),
         "shadows": chapters.shadows_section(shadowed, plates),
         "missing": missing(contents, twins),
         "environment": environment.environment_rows(infos),
@@ -104,6 +109,7 @@ def missing(contents: Contents, twins: Sequence[Twin]) -> list[tuple[str, str]]:
         (bool(absent), f"Experiments not run: {listed(absent)}.", everything),
         (not contents.capacities, "The capacity of instances was not measured.", everything),
         (not twins, "No run was compared with its simulation.", compare),
+        (contents.rises is None, "No rises of the load were simulated.", "python -m experiments sweep"),
         (contents.bench is None, "The benchmarks were not run.", "make bench"),
     )
     return [(told, command) for is_missing, told, command in lines if is_missing]

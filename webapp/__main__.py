@@ -25,7 +25,8 @@ def main() -> int:
     for number in STOP_SIGNALS:
         signal.signal(number, stop)
     gc.disable()  # imports make much that lives for ever: there is nothing to collect until they are done
-    defer_unused()
+    if os.environ.get("IMPORTS") != "all":
+        defer_unused()
     from webapp.settings import Settings, SettingsError
 
     try:

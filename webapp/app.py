@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, NoReturn
 
 from flask import Flask, Response, current_app, request
@@ -21,6 +22,7 @@ from webapp.store import ObjectStore
 
 READ_BLOCK_BYTES = 64 * 1024
 HEALTH_ENDPOINT = "health"
+DESCRIPTION = Path(__file__).with_name("openapi.yaml")
 
 
 class AnyTextConverter(BaseConverter):
@@ -114,6 +116,14 @@ class Health(StoreResource):
         return {"status": "ok"}
 
 
+class Description(Resource):  # type: ignore[misc]
+    """`/openapi.yaml`: what this application answers to."""
+
+    def get(self) -> Response:
+        """The file, read when it is asked for."""
+        return Response(DESCRIPTION.read_bytes(), mimetype="application/yaml")
+
+
 def requested_id() -> str:
     """The object id in the request's path; raises BadInputError when it is empty or not UTF-8.
 
@@ -157,6 +167,7 @@ def create_app(settings: Settings) -> Flask:
     api.add_resource(Object, "/objs/<anytext:routed>", resource_class_kwargs=store)
     api.add_resource(Integral, "/integral/<lower>/<upper>", "/numericalintegralservice/<lower>/<upper>")
     api.add_resource(Health, "/healthz", endpoint=HEALTH_ENDPOINT, resource_class_kwargs=store)
+    api.add_resource(Description, "/openapi.yaml")
     if settings.overload == "queue":
         pace(app, settings.rate_limit_rps)
     else:

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from webapp.inputs import BadInputError
 from webapp.settings import Settings
 
-UNKNOWN_URL = "no such URL: legal are /, /objs/<id>, /integral/<lower>/<upper>[?n_max=<n>] and /healthz"
+UNKNOWN_URL = "no such URL: legal are /, /objs/<id>, /integral/<lower>/<upper>[?n_max=<n>], /healthz and /openapi.yaml"
 STORAGE_FULL = "storage is full: nothing was stored, what was there is unchanged"
 FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 

@@ -8,9 +8,9 @@ import os
 import struct
 from typing import Any
 
-CLONE_NEWPID = 0x20000000
-# mount, cgroup, uts, ipc and network; not the user namespace, which must be ours already
-CLONE_NEW_OTHERS = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x40000000
+_CLONE_NEWPID = 0x20000000
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEW_OTHERS = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x40000000  # mount, cgroup, uts, ipc, network
 
 _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 4, 22, 24, 38, 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -20,12 +20,14 @@ _PTRACE_DETACH, _PTRACE_SEIZE, _PTRACE_INTERRUPT, _PTRACE_SECCOMP_GET_FILTER = 1
 _WALL = 0x40000000
 _KEYCTL = {"x86_64": 250, "i686": 288, "aarch64": 219, "riscv64": 219, "armv7l": 311, "ppc64le": 271, "s390x": 280}
 _KEYCTL_JOIN_SESSION_KEYRING = 1
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _INSTRUCTION_BYTES = 8  # struct sock_filter
 _LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _long, _pointer = ctypes.c_ulong, ctypes.c_void_p
 _libc.prctl.argtypes = [ctypes.c_int, _long, _long, _long, _long]
+_libc.renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
 _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, _pointer, _pointer]
 _libc.ptrace.restype = ctypes.c_long
 _libc.syscall.argtypes = [ctypes.c_long, ctypes.c_long, _pointer]
@@ -46,9 +48,27 @@ def _call(name: str, *arguments: Any) -> int:
     return result
 
 
-def join(pidfd: int, kinds: int) -> None:
-    """Join these namespaces of the process that `pidfd` stands for; a pid namespace only for future children."""
-    _call("setns", pidfd, kinds)
+def join_pids(pidfd: int) -> None:
+    """Let future children be in the pid namespace of the process that `pidfd` stands for."""
+    _call("setns", pidfd, _CLONE_NEWPID)
+
+
+def join_others(pidfd: int) -> None:
+    """Join all its namespaces but that of pids. With a user namespace come all capabilities in it, and none outside.
+
+    A single-threaded process that shares nothing of its own must do it.
+    """
+    try:
+        _call("setns", pidfd, _CLONE_NEWUSER | _CLONE_NEW_OTHERS)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which says that we are in its user namespace already
+            raise
+        _call("setns", pidfd, _CLONE_NEW_OTHERS)
+
+
+def exchange(path: str, other: str) -> None:
+    """Let two files of one file system have each other's name, in one step."""
+    _call("renameat2", _AT_FDCWD, os.fsencode(path), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
 
 
 def leave_session_keyring() -> None:
@@ -92,10 +112,10 @@ def set_capabilities(effective: int, permitted: int, inheritable: int) -> None:
 
 
 def seccomp_filters(pid: int) -> list[bytes]:
-    """The programs of a process's seccomp filters, the latest first.
+    """The programs of a process's seccomp filters, the latest first; none on a kernel that does not tell them.
 
-    Stops the process for some microseconds. Needs root, a caller without a filter of its own, and a kernel with
-    CONFIG_CHECKPOINT_RESTORE.
+    Stops the process for some microseconds. Needs root, outside of any user namespace, a caller without a filter of its
+    own, and a kernel with CONFIG_CHECKPOINT_RESTORE.
     """
     _call("ptrace", _PTRACE_SEIZE, pid, None, None)
     try:
@@ -112,8 +132,10 @@ def _read_filters(pid: int) -> list[bytes]:
     while True:
         try:
             length = _call("ptrace", _PTRACE_SECCOMP_GET_FILTER, pid, len(programs), ctypes.addressof(buffer))
-        except FileNotFoundError:  # no filter with this number
-            return programs
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EINVAL):  # none with this number; none at all, or not told
+                return programs
+            raise
         programs.append(buffer.raw[: length * _INSTRUCTION_BYTES])
 
 

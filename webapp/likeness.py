@@ -24,15 +24,18 @@ class LikenessError(Exception):
     """This process cannot be made like the container's first one; the message says in what."""
 
 
-def become_like_first() -> None:
-    """Take over all that the first process has; this process must be root, and in the container's namespaces.
+def become_like_first(pidfd: int) -> None:
+    """Join the container of the first process, which `pidfd` stands for, and take over all that this process has.
 
-    Raises LikenessError, OSError, ValueError; the process is then of no use and must end.
+    The caller must be root of the host, and in the container's pid namespace. Raises LikenessError, OSError,
+    ValueError; the process is then of no use and must end.
     """
+    filters = kernel.seccomp_filters(1)  # they are told outside of a user namespace only
+    kernel.join_others(pidfd)
+    _become_root()
     first = status(FIRST)
     if (FIRST / "ns/user").readlink() != (SELF / "ns/user").readlink():
-        raise LikenessError("the container has a user namespace of its own")
-    filters = kernel.seccomp_filters(1) if first["Seccomp"] != "0" else []
+        raise LikenessError("the container has another user namespace")
     os.setsid()
     kernel.leave_session_keyring()
     _take_streams()
@@ -44,6 +47,14 @@ def become_like_first() -> None:
     for program in reversed(filters):
         kernel.install_filter(program)
     _compare(first)
+
+
+def _become_root() -> None:
+    """Root of the host, whom the container's user namespace does not know, becomes the container's own."""
+    os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    kernel.allow_own_proc()
 
 
 def check_place() -> None:

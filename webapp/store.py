@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import shutil
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 from urllib.parse import quote, unquote
@@ -13,7 +15,6 @@ from urllib.parse import quote, unquote
 from webapp.inputs import BadInputError
 
 NAME_LIMIT_BYTES = 255  # longest file name of the usual Linux file systems
-STALE_AGE_SECONDS = 6 * 3600
 COPY_BLOCK_BYTES = 256 * 1024
 
 
@@ -58,8 +59,12 @@ class ObjectStore:
     """Objects by id, in `objects/` below a directory that many processes may use at the same time.
 
     A body is written to a temporary file in `.incoming/`, which no id can name, and published in one step: a
-    reader sees the old bytes or the new ones. Nothing is flushed to the disk on purpose (no fsync): an object
-    survives the death of every instance, not that of the host.
+    reader sees the old bytes or the new ones. So each operation on one object happens at one moment, and nobody
+    ever waits for another process, which may be paused. Who writes a temporary file holds a lock on it; one that
+    nobody holds was left by a killed instance.
+
+    Nothing is flushed to the disk on purpose (no fsync): an object survives the death of every instance, not that
+    of the host.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -97,16 +102,12 @@ class ObjectStore:
         """
         destination = self.objects / file_name(object_id)
         self.create_directories()
-        # Every instance is PID 1 in its own container: only a random name is unique among them.
-        temporary = self.incoming / os.urandom(16).hex()
-        try:
-            with temporary.open("xb") as file:
-                shutil.copyfileobj(body, file, COPY_BLOCK_BYTES)
-                if body_bytes is not None and file.tell() != body_bytes:
-                    raise IncompleteBodyError(f"body ended after {file.tell()} of {body_bytes} bytes: nothing stored")
-            return _publish(temporary, destination)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with self._temporary_file() as file:
+            shutil.copyfileobj(body, file, COPY_BLOCK_BYTES)
+            if body_bytes is not None and file.tell() != body_bytes:
+                raise IncompleteBodyError(f"body ended after {file.tell()} of {body_bytes} bytes: nothing stored")
+            file.flush()
+            return _publish(Path(file.name), destination)
 
     def delete(self, object_id: str) -> None:
         """Delete one object. Raises FileNotFoundError when there is none, IdTooLongError."""
@@ -125,12 +126,31 @@ class ObjectStore:
 
     def delete_stale(self) -> None:
         """Delete the temporary files that instances left when they were killed in the middle of a PUT."""
-        oldest_seconds = time.time() - STALE_AGE_SECONDS
         with contextlib.suppress(OSError):
             for path in self.incoming.iterdir():
-                with contextlib.suppress(OSError):
-                    if path.stat().st_mtime < oldest_seconds:
-                        path.unlink()
+                with contextlib.suppress(OSError), path.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while somebody writes it
+                    path.unlink()
+
+    @contextlib.contextmanager
+    def _temporary_file(self) -> Iterator[IO[bytes]]:
+        """A new locked file; at the end its name goes, whatever that stands for then."""
+        with self._create_temporary() as file:
+            try:
+                yield file
+            finally:
+                with contextlib.suppress(OSError):  # what is left, delete_stale finds
+                    Path(file.name).unlink()
+
+    def _create_temporary(self) -> IO[bytes]:
+        while True:
+            # Every instance is PID 1 in its own container: only a random name is unique among them.
+            file = (self.incoming / os.urandom(16).hex()).open("xb")
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(file.fileno()).st_nlink:
+                    return file
+            file.close()  # delete_stale was here before the lock
 
     def _names(self) -> list[str]:
         try:
@@ -140,14 +160,26 @@ class ObjectStore:
 
 
 def _publish(temporary: Path, destination: Path) -> bool:
-    """Give the finished file its name; True when nothing had that name.
+    """Give the finished file its name; True when nothing had that name. What had it is called `temporary` then.
 
-    The link fails where the name exists, so of many writers of a new object exactly one creates it. When the
-    object is deleted between the two steps the answer is still False: it existed when this writer looked.
+    The link fails where the name exists, so of many writers of a new object exactly one creates it; the exchange fails
+    where it does not, so nobody replaces what was just deleted. Whoever fails at both was overtaken, and tries again.
     """
+    while True:
+        with contextlib.suppress(FileExistsError):
+            destination.hardlink_to(temporary)
+            return True
+        with contextlib.suppress(FileNotFoundError):
+            _exchange(temporary, destination)
+            return False
+
+
+def _exchange(temporary: Path, destination: Path) -> None:
+    from webapp import kernel  # imported late: it takes 2 ms, and an instance boots without it
+
     try:
-        destination.hardlink_to(temporary)
-    except FileExistsError:
-        temporary.replace(destination)
-        return False
-    return True
+        kernel.exchange(str(temporary), str(destination))
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS):
+            raise
+        temporary.replace(destination)  # no exchange here: "replaced" may be told of an object just deleted

@@ -87,12 +87,12 @@ class Zygote:
 
     def _fork(self, reply_fd: int, pidfd: int, *cgroups: int) -> None:
         """Fork twice: the container's first process then is the parent, so nobody outside has to reap the instance."""
-        kernel.join(pidfd, kernel.CLONE_NEWPID)
+        kernel.join_pids(pidfd)
         try:
             if os.fork() == 0:
                 self._fork_again(socket.socket(fileno=reply_fd), pidfd, cgroups)
         finally:
-            kernel.join(self._self_fd, kernel.CLONE_NEWPID)
+            kernel.join_pids(self._self_fd)
 
     def _fork_again(self, reply: socket.socket, pidfd: int, cgroups: tuple[int, ...]) -> None:
         """Never returns, and no exception leaves it: the zygote's own code is not for its children."""
@@ -117,9 +117,9 @@ class Zygote:
     def _live(self, reply: socket.socket, pidfd: int, placed: int) -> int:
         """The life of an instance, from the fork to its exit status."""
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        kernel.join(pidfd, kernel.CLONE_NEW_OTHERS)
-        close_all_but(reply.fileno(), placed)
-        become_like_first()
+        close_all_but(reply.fileno(), placed, pidfd)
+        become_like_first(pidfd)
+        os.close(pidfd)
         random.seed()
         return self._serve(reply, placed)
 

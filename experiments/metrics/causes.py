@@ -13,7 +13,7 @@ from experiments.oracle import Steps
 from loadgen.ledger import Record
 
 Span = tuple[float, float]
-CAUSES = ("too small", "booting", "reloading", "draining", "stopped", "queue timeout", "other")
+CAUSES = ("too small", "booting", "reloading", "draining", "stopped", "queue timeout", "disk full", "other")
 QUEUE_TIMEOUT_S = 5.0  # timeout queue of haproxy/haproxy.cfg.j2
 EARLY_S = 0.05  # the clocks of HAProxy and the load generator differ by less
 NOTICE_S = 0.5  # a dead instance is found at a tick; how long finding it may take beyond that
@@ -29,6 +29,7 @@ def causes_of(events: Sequence[Event], records: Iterable[Record], demand: Steps 
     small* while fewer instances are in service than `demand` says, or, where that is not known, than the policy wants.
     The cause is the first of these that is true:
 
+    0. disk full: the application said so, by 507.
     1. queue timeout: 503 after QUEUE_TIMEOUT_S or more, where the service queues.
     2. stopped: it failed, and within its life an instance that had died was not yet known to be dead, which takes the
        controller up to a tick, or not yet out of the balancer; or, 429 aside, none was in service and none on its way.
@@ -113,6 +114,7 @@ class _Story:
         expired = self.queues and record.status == 503 and life_s[1] - life_s[0] >= QUEUE_TIMEOUT_S - EARLY_S
         nobody = not (self.course.in_service.at(sent_s) or self.course.coming.at(sent_s))
         told = (
+            ("disk full", record.status == 507),
             ("queue timeout", expired),
             ("stopped", (failed and self.deaths.meet(*life_s)) or (nobody and record.outcome != "rejected")),
             ("queue timeout", record.error == "timeout"),

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from controller.ports import BootWay
 from experiments.processes import RunError
 from experiments.simulator.compare import Recorded, read
 from experiments.simulator.parameters import Empirical, Parameters
@@ -122,7 +123,7 @@ def alone(samples: Sequence[tuple[float, float]]) -> tuple[float | None, list[fl
 
 
 def _boots(found: Calibration, runs: Sequence[Recorded], source: str) -> None:
-    for way in ("exec", "zygote"):
+    for way in get_args(BootWay):
         boots = [(each, each.beside(all_) - 1) for run in runs if run.settings.boot == way
                  for all_ in [boots_of(run)] for each in all_]  # fmt: skip
         slowdown, _ = alone([(boot.took_ms, beside) for boot, beside in boots])

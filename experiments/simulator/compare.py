@@ -12,12 +12,12 @@ import numpy as np
 from controller.config import PolicyFile
 from experiments import summary
 from experiments.bench.table import aligned
+from experiments.journal import Event, read_journal
 from experiments.processes import RunError
 from experiments.runner import write_json
 from experiments.simulator.engine import Simulation
 from experiments.simulator.parameters import Parameters
 from experiments.simulator.run import MemoryJournal, settings_of
-from experiments.summary import Event
 from loadgen.ledger import Record
 from loadgen.load import Load, OpenLoad, parse_load
 
@@ -73,7 +73,7 @@ def read(folder: Path) -> Recorded:
         recorded = Recorded(
             told["run_id"], told["kind"], parse_load(offered if "mode" in offered else {"shape": kind, **offered}),
             settings_of(folder / "policy.yaml"), told.get("settle_s"), told["machine"],
-            summary.read_journal(folder / "journal.jsonl"), summary.read_requests(folder / "requests.csv", 0.0),
+            read_journal(folder / "journal.jsonl"), summary.read_requests(folder / "requests.csv", 0.0),
         )  # fmt: skip
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{folder}: is no complete run ({error})") from error

@@ -8,18 +8,17 @@ from controller.ports import FirstAnswer, Journal
 from controller.requestlog import Requests
 from controller.sensor import HostSensor
 from controller.site import Site
-from experiments.simulator.balancer import Balancer, Exchange
+from experiments.simulator.balancer import Balancer
 from experiments.simulator.client import Client, ClosedClient, OpenClient
 from experiments.simulator.clock import Clock
 from experiments.simulator.controlling import Controller
 from experiments.simulator.host import Host
-from experiments.simulator.instances import HEALTH, OK, Answering, Instance
+from experiments.simulator.instances import Answering, Instance
 from experiments.simulator.parameters import Parameters
 from loadgen.ledger import Record
 from loadgen.load import ClosedLoad, Load
 
 NOTHING = (None, 0.0, 0.0)
-PROBE_S = 0.5  # the runner's pause between two health checks through HAProxy
 
 
 class CpuMeter:
@@ -88,7 +87,6 @@ class Simulation:
         """Run through the load and `settle_s` beyond its end; what became of each arrival, in the order of their due
         times."""
         self._settle_s = settle_s
-        self._clock.at(self._course.first_tick_s + PROBE_S, self._probe)
         self._controller.run(self._course.first_tick_s)
         return sorted(self._client.records, key=lambda record: record.due_s)
 
@@ -100,12 +98,3 @@ class Simulation:
     def _load_ended(self) -> None:
         self._clock.after(self._course.load_ends_s + self._settle_s, self._clock.stop)
 
-    def _probe(self) -> None:
-        """As the runner does before the load: ask for the health until it is well."""
-        now_s = self._clock.now_s
-        exchange = Exchange(HEALTH, now_s, now_s + 1.0, self._probed)
-        self._balancer.accept(self._balancer.worker, exchange)
-
-    def _probed(self, status: int) -> None:
-        if status != OK:
-            self._clock.after(PROBE_S, self._probe)

@@ -7,9 +7,8 @@ from experiments.simulator.clock import Clock
 from experiments.simulator.parameters import Service, draws_s
 from webapp.pacing import WINDOW_S, Pacer
 
-HEALTH = "health"  # the kind of request that is never limited
 OK, NO_CONTENT, TOO_MANY = 200, 204, 429
-KINDS = {"put": NO_CONTENT, "get": OK, "integral": OK, HEALTH: OK}  # and what each is answered
+KINDS = {"put": NO_CONTENT, "get": OK, "integral": OK}  # and what each is answered
 
 
 class MovingWindow:
@@ -35,7 +34,7 @@ class Answering:
         self.cpu_s = service.cpu_ms / 1000
         self.stretch = 1 / min(1.0, settings.cpu_cores) if settings.cpu_cores else 1.0  # of what it computes
         self.slowdown = service.slowdown
-        times = {"put": service.put, "get": service.get, "integral": service.integral, HEALTH: service.get}
+        times = {"put": service.put, "get": service.get, "integral": service.integral}
         self.takes_s = {kind: draws_s(each, seed, kind).__next__ for kind, each in times.items()}
         self.rejecting_s = draws_s(service.rejected, seed, "rejected").__next__
 
@@ -55,11 +54,10 @@ class Instance:
     def serve(self, kind: str, boots: int) -> tuple[int, float]:
         """Take a request now, while so many instances boot beside; its status, and when it is answered."""
         now_s, answering, status = self._clock.now_s, self._answering, KINDS[kind]
-        limited = kind is not HEALTH
-        begin_s = now_s + self._pacer.reserve() if limited and self._pacer else now_s
+        begin_s = now_s + self._pacer.reserve() if self._pacer else now_s
         if begin_s < self._free_s:
             begin_s = self._free_s
-        if limited and self._window and not self._window.admits(begin_s):
+        if self._window and not self._window.admits(begin_s):
             status, takes_s = TOO_MANY, answering.rejecting_s()
         else:
             takes_s = answering.takes_s[kind]()

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from controller.policies.base import Strict
+from controller.ports import BootWay
 
 DEFAULT = Path(__file__).parent / "default.json"
 MOST_QUANTILES = 100
@@ -95,13 +96,14 @@ class Boot(Strict):
 class Instances(Strict):
     """How instances come and go."""
 
+    plain: Boot
     exec: Boot
     zygote: Boot
     thaw_ms: Milliseconds
     stop: Times
 
-    def boot(self, way: Literal["exec", "zygote"]) -> Boot:
-        return self.exec if way == "exec" else self.zygote
+    def boot(self, way: BootWay) -> Boot:
+        return {"plain": self.plain, "exec": self.exec, "zygote": self.zygote}[way]
 
 
 class Balancer(Strict):

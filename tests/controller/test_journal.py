@@ -28,6 +28,22 @@ def test_journal_is_continued(tmp_path: Path) -> None:
     assert len((tmp_path / "journal").read_text().splitlines()) == 2
 
 
+def test_half_a_line_of_a_controller_that_was_killed_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.write_text('{"t_s": 0, "event": "start"}\n{"t_s": 0.5, "eve')
+    journal = FileJournal(path)
+    journal.write(1, "start")
+    journal.close()
+    assert [json.loads(line)["t_s"] for line in path.read_text().splitlines()] == [0, 1]
+
+
+def test_a_file_that_is_no_journal_loses_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "notes"
+    path.write_text("without an end of line")
+    FileJournal(path).close()
+    assert path.read_text() == "without an end of line"
+
+
 def test_value_of_another_kind_is_written_as_text(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path / "journal")
     journal.write(0, "start", path=Path("/a"))

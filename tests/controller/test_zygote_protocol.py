@@ -156,7 +156,7 @@ def test_session_keyring_is_left() -> None:
 
 def test_failed_call_is_named() -> None:
     with pytest.raises(OSError, match="setns: "):
-        kernel.join(-1, kernel.CLONE_NEWPID)
+        kernel.join_pids(-1)
 
 
 def test_descriptors_are_closed_but_some() -> None:

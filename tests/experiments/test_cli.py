@@ -49,6 +49,7 @@ def test_a_trace_is_simulated_in_place_of_the_scenario_s_load(tmp_path: Path) ->
     assert (told["shape"]["kind"], told["duration_s"]) == ("trace", 30)
     expected = 0.5 * sum(counts) * 30 / max(counts)
     assert json.loads((folder / "summary.json").read_text())["offered"] == pytest.approx(expected, abs=1)
+    assert (folder / "given-trace.csv").read_text() == (tmp_path / "trace.csv").read_text()
 
 
 def test_another_policy_is_simulated(tmp_path: Path) -> None:
@@ -73,8 +74,8 @@ def test_a_recorded_run_is_compared_without_root(tmp_path: Path, capsys: pytest.
         (["simulate", "step", "--duration", "9"], 2, "step.yaml: load: before_s 10 is above duration_s 9"),
         (["simulate", "ramp", "--policy", "none.yaml"], 2, "--policy none.yaml: there is no such file"),
         (["simulate", "ramp", "--parameters", "none.json"], 2, "--parameters none.json: No such file or directory"),
-        (["simulate", "spawn"], 2, "spawn has arms, choose one by --arm: exec, zygote, standby"),
-        (["simulate", "spawn", "--arm", "zygot"], 2, "spawn: 'zygot' is no arm; known are exec, zygote, standby"),
+        (["simulate", "spawn"], 2, "spawn has arms, choose one by --arm: plain, exec, zygote, standby"),
+        (["simulate", "spawn", "--arm", "zygot"], 2, "spawn: 'zygot' is no arm; known are plain, exec, zygote"),
         (["simulate", "availability"], 1, "faults are not simulated"),
         (["simulate", "cpu"], 1, "a limit of the instances' CPU is not simulated"),
         (["compare"], 2, "compare needs a scenario, or a recorded run by --run, not both"),

@@ -9,6 +9,7 @@ import pytest
 from experiments.deciding import settings_of
 from experiments.plan import keys_of, planned
 from experiments.scenario import ScenarioError, load_scenario, merged, names, parse
+from loadgen.load import parse_load
 
 BASE = {"title": "T", "hypothesis": "H", "load": {"shape": "ramp", "low_rps": 5, "peak_rps": 50, "duration_s": 20}}
 
@@ -46,7 +47,7 @@ def test_repeats_have_one_seed_after_the_other_and_arms_take_turns() -> None:
 
 def test_one_arm_can_be_chosen_and_an_unknown_one_is_told() -> None:
     assert [run.facts["arm"] for run in planned("spawn", arm="zygote")] == ["zygote"]
-    with pytest.raises(ScenarioError, match="spawn: 'zygot' is no arm; known are exec, zygote, standby"):
+    with pytest.raises(ScenarioError, match="spawn: 'zygot' is no arm; known are plain, exec, zygote, standby"):
         planned("spawn", arm="zygot")
 
 
@@ -114,3 +115,16 @@ def test_another_policy_file_is_not_overruled_by_the_scenario_s_own() -> None:
     settings = settings_of(scenario, scenario.policy)
     assert settings.policy == {"target": {"rate_per_instance": 9, "tolerance": 0.02, "drain_queue_s": 0.5}}
     assert settings.instances.max == 10
+
+
+def test_a_trace_s_contents_are_part_of_a_run_s_key(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    scenario = load_scenario("ramp", {})
+
+    def key(lines: str) -> str:
+        trace.write_text(lines)
+        part = {"shape": "trace", "file": str(trace), "peak_rps": 20}
+        load = parse_load({"shape": "sum", "of": [part, {"shape": "constant", "duration_s": 9}]})
+        return replace(planned("ramp")[0], scenario=scenario.model_copy(update={"load": load})).key
+
+    assert key("0,10\n10,20\n20,30\n") == key("0,10\n10,20\n20,30\n") != key("0,10\n10,20\n20,40\n")

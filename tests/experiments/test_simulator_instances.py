@@ -11,7 +11,7 @@ from limits.strategies import MovingWindowRateLimiter
 
 from controller.config import Service as Settings
 from experiments.simulator.clock import Clock
-from experiments.simulator.instances import HEALTH, Answering, Instance, MovingWindow
+from experiments.simulator.instances import Answering, Instance, MovingWindow
 from experiments.simulator.parameters import Parameters
 from tests.experiments.build import changed, default, exactly
 
@@ -63,14 +63,6 @@ def test_where_instances_pace_nothing_is_rejected_and_the_rest_waits_for_its_tur
     assert {status for status, _ in answers} == {200}
     assert answers[9][1] == 5
     assert answers[10][1] == pytest.approx(1000 - 100 + 5)
-
-
-@pytest.mark.parametrize("overload", ["reject", "queue"])
-def test_health_is_never_limited_and_counts_for_nothing(overload: str) -> None:
-    served = Served(1, overload)
-    assert [served.at(number / 10, HEALTH) for number in range(5)] == [(200, 5.0)] * 5
-    assert served.at(0.5)[0] == 200
-    assert served.at(0.6, HEALTH) == (200, 5.0)
 
 
 def test_without_a_limit_everything_is_served() -> None:

@@ -67,7 +67,7 @@ def test_keys_of_the_testbed_are_searched_where_they_are_named() -> None:
         ("standby", "", "--free standby: is 0, which tells no range; give one as standby=LOW..HIGH"),
         ("standby", "3..0", "--free standby=3..0: is no range; give one as standby=LOW..HIGH"),
         ("standby", "few", "--free standby=few: is no range"),
-        ("boot", "1..2", "--free boot=1..2: has no range, it is one of exec, zygote"),
+        ("boot", "1..2", "--free boot=1..2: has no range, it is one of plain, exec, zygote"),
     ],
 )
 def test_what_cannot_be_freed_is_told_in_a_line(key: str, span: str, complaint: str) -> None:

@@ -38,9 +38,19 @@ def test_an_expectation_of_every_arm_names_the_worst() -> None:
 
 def test_an_expectation_that_did_not_hold_names_who_broke_it() -> None:
     found = verdict({"at_most": 0.01}, exec=[0.04, 0.06], zygote=[0.002])
-    assert found == Verdict("did not hold", "not served 5 ± 12.7 % in exec (at most 1 % expected)")
+    assert found == Verdict("did not hold", "not served 5 ± 12.7 % in exec (at most 1 % expected)", open=True)
     found = verdict({"at_most": 0.01}, a=[0.1], b=[0.2], c=[0.3], d=[0.4], e=[0.001])
     assert found.sentence == "not served 40 % in d, 30 % in c, 20 % in b, 1 more (at most 1 % expected)"
+
+
+def test_a_verdict_is_open_where_the_interval_reaches_beyond_the_bound() -> None:
+    assert verdict({"at_most": 0.05}, only=[0.01, 0.02]).open  # 1.5 ± 6.35 %
+    assert not verdict({"at_most": 0.1}, only=[0.01, 0.02]).open
+    assert not verdict({"at_most": 0.05}, only=[0.04]).open
+    assert verdict({"at_least": 0.01}, only=[0.01, 0.02]).open
+    assert not verdict({"at_least": 0.2}, only=[0.01, 0.02]).open
+    assert not verdict({"at_most": 0.05}, a=[0.06, 0.3], b=[0.2, 0.2]).open  # b is above it for certain
+    assert verdict({"at_most": 0.05}, a=[0.001, 0.001], b=[0.01, 0.02]).open
 
 
 def test_an_expectation_of_one_arm() -> None:

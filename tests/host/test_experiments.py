@@ -8,8 +8,8 @@ import pytest
 
 from experiments import load
 from experiments.capacity import measure
+from experiments.journal import read_journal
 from experiments.plan import planned
-from experiments.summary import read_journal
 from tests.host.testbed import PYTHON, run
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

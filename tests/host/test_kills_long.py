@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.usefixtures("nothing_left"), pytest.mark.long]
 UP = [
     *(f"{moment} 1 journal {kind}" for moment in ("before", "after")
       for kind in ("decision", "shadow", "tick", "first_answer", Phase.BOOTING, Phase.STANDBY, Phase.IN_SERVICE)),
-    *(f"during {ms} containers._run lxc-copy" for ms in (1, 5, 10, 20, 30, 40, 60)),
-    "before 1 containers._run lxc-copy",
-    "after 1 containers._run lxc-copy",
+    *(f"during {ms} containers.run lxc-copy" for ms in (1, 5, 10, 20, 30, 40, 60)),
+    "before 1 containers.run lxc-copy",
+    "after 1 containers.run lxc-copy",
     *(f"during {ms} containers.Containers.await_health" for ms in (5, 50, 150)),
     "before 1 haproxy.HAProxy.apply",
     "before 1 haproxy.HAProxy._write",
@@ -36,9 +36,9 @@ DOWN = [
     "after 1 haproxy.HAProxy.in_flight",
     "after 1 haproxy.HAProxy.apply",
     "before 1 containers.Containers.stop",
-    *(f"during {ms} containers._run lxc-stop" for ms in (1, 3, 10, 20, 30)),
-    "before 1 containers._run lxc-stop",
-    "after 1 containers._run lxc-stop",
+    *(f"during {ms} containers.run lxc-stop" for ms in (1, 3, 10, 20, 30)),
+    "before 1 containers.run lxc-stop",
+    "after 1 containers.run lxc-stop",
     "after 1 containers.Containers.stop",
 ]  # fmt: skip
 RELOAD = [

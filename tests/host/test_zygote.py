@@ -15,9 +15,10 @@ import requests
 from controller import network, zygote
 from controller.app import prepare_objects_dir, remove_instances
 from controller.containers import Containers
+from controller.mapped_ids import MAPPED_ID
 from controller.rundir import remove_run_dir
 from controller.site import Site
-from tests.host.testbed import clean_host, left_behind, until
+from tests.host.testbed import clean_host, left_behind, let_pass, until
 from webapp import kernel
 
 ENVIRONMENT = {"RATE_LIMIT_RPS": "10"}
@@ -33,7 +34,7 @@ STATUS = (
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site with bridge and folders, but without controller and balancer."""
     made = Site(objects_dir=tmp_path_factory.mktemp("site") / "objects")
-    made.objects_dir.parent.chmod(0o755)
+    let_pass(made.objects_dir.parent)
     clean_host()
     made.run_dir.mkdir()
     prepare_objects_dir(made)
@@ -48,6 +49,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def fast(site: Site) -> Iterator[Containers]:
     """Containers with a zygote that is ready."""
     made = Containers(site, ENVIRONMENT, threading.Event(), "zygote")
+    assert made.map_ids() == ""
     made.prepare()
     assert made._zygote is not None
     made._zygote.await_ready()
@@ -60,6 +62,7 @@ def fast(site: Site) -> Iterator[Containers]:
 def pair(site: Site, fast: Containers) -> Iterator[tuple[int, int]]:
     """The pids of an instance that the zygote forked, and of a plain one."""
     plain = Containers(site, ENVIRONMENT, threading.Event())
+    plain.mapped = True
     fast.boot("web-1", 1)
     plain.boot("web-2", 2)
     yield fast.pids()["web-1"], plain.pids()["web-2"]
@@ -105,7 +108,7 @@ def test_status_is_that_of_a_plain_instance(pair: tuple[int, int], fact: str) ->
 def test_it_has_no_rights_at_all(pair: tuple[int, int]) -> None:
     facts = status(pair[0])
     assert {facts[f"Cap{kind}"] for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
-    assert (facts["NoNewPrivs"], facts["Seccomp"], facts["Uid"].split()[0]) == ("1", "2", "65534")
+    assert (facts["NoNewPrivs"], facts["Seccomp"], facts["Uid"].split()[0]) == ("1", "2", str(MAPPED_ID + 65534))
 
 
 def test_seccomp_filter_is_that_of_a_plain_instance(pair: tuple[int, int]) -> None:

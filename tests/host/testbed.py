@@ -54,6 +54,7 @@ class Testbed:
         self.folder.mkdir(exist_ok=True)
         self.journal = self.folder / "journal.jsonl"
         self.log = self.folder / "controller.log"
+        let_pass(self.folder)
         (self.folder / "policy.yaml").write_text(yaml.safe_dump(self.document))
         command = [
             PYTHON, "-m", *self.program, "--policy", str(self.folder / "policy.yaml"), "--journal", str(self.journal),
@@ -89,6 +90,13 @@ class Testbed:
         return int(ticks[-1]["in_service"]) if ticks else 0
 
 
+def let_pass(folder: Path) -> None:
+    """Let instances pass to a folder of pytest's, as to any object directory: with mapped ids they are other users."""
+    for parent in (folder, *folder.parents):
+        if not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
 @contextlib.contextmanager
 def running(folder: Path, document: Policy, *options: str, instances: int = 1) -> Iterator[Testbed]:
     """A testbed in service; stopped at the end, whatever happens."""
@@ -122,6 +130,7 @@ def left_behind() -> list[str]:
     found += [f"run-time file {path}" for path in Path("/run").glob(f"{PREFIX}*")]
     found += [f"link {path.name}" for path in Path("/sys/class/net").glob(f"{PREFIX}*")]
     found += [f"route {line}" for line in run("ip", "route").stdout.splitlines() if "10.87.65." in line]
+    found += [line for line in run("nft", "list", "tables").stdout.splitlines() if PREFIX in line]
     mounts = Path("/proc/self/mounts").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if PREFIX in line]
     found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/lxc.*.{PREFIX}-*")]

@@ -35,6 +35,21 @@ def test_a_hypothesis_holds_where_each_of_its_expectations_does(outcomes: list[A
     assert experiment.outcome([Verdict(each, "") for each in outcomes]) == whole
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "told"),
+    [
+        ([("held", False), ("held", False)], "It held."),
+        ([("held", False), ("held", True)], "It held on average."),
+        ([("did not hold", True), ("held", True)], "It did not hold on average."),
+        ([("did not hold", True), ("did not hold", False)], "It did not hold."),
+        ([("not told", False), ("held", True)], "The runs do not tell."),
+        ([], ""),
+    ],
+)
+def test_an_answer_says_where_the_means_alone_decide(verdicts: list[tuple[Any, bool]], told: str) -> None:
+    assert experiment.answer([Verdict(outcome, "", is_open) for outcome, is_open in verdicts]) == told
+
+
 def test_the_finding_begins_with_what_did_not_hold(tmp_path: Path, source: Path) -> None:
     study = two_arms(tmp_path, source)
     data = experiment.experiment_data(study)

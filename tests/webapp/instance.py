@@ -74,18 +74,26 @@ def _read(response: HTTPResponse) -> Answer:
     return Answer(response.status, headers, response.read())
 
 
-def start(directory: Path, **environ: str) -> subprocess.Popen[str]:
-    """Start `python -m webapp` on a free loopback port."""
+PROGRAM = "from webapp.__main__ import main; raise SystemExit(main())"
+
+
+def with_bounds(**constants: float) -> str:
+    """The program with other constants in `webapp.connection`."""
+    return f"import webapp.connection; vars(webapp.connection).update({constants}); {PROGRAM}"
+
+
+def start(directory: Path, program: str = PROGRAM, **environ: str) -> subprocess.Popen[str]:
+    """Start what `python -m webapp` is on a free loopback port."""
     defaults = {"OBJECTS_DIR": str(directory), "HOST": "127.0.0.1", "PORT": "0", "RATE_LIMIT_RPS": "0"}
     return subprocess.Popen(
-        [sys.executable, "-m", "webapp"], env={**os.environ, **defaults, **environ}, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", program], env={**os.environ, **defaults, **environ}, stderr=subprocess.PIPE, text=True
     )
 
 
 @contextmanager
-def running_instance(directory: Path, **environ: str) -> Iterator[Instance]:
+def running_instance(directory: Path, program: str = PROGRAM, **environ: str) -> Iterator[Instance]:
     """An instance that listens; killed at the end if it still runs."""
-    with start(directory, **environ) as process:
+    with start(directory, program, **environ) as process:
         try:
             assert process.stderr
             match = re.search(r"listening on \S+:(\d+)", line := process.stderr.readline())

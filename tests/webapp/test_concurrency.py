@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from pathlib import Path
+from random import Random
 
+from experiments.objects import History, Operation, check
+from experiments.objects.history import ABSENT, DONE
 from tests.webapp.helpers import temporary_files
 from webapp.store import ObjectStore
 
@@ -64,6 +70,52 @@ def test_exactly_one_of_many_writers_creates_the_object(tmp_path: Path) -> None:
         writers = [lambda: ObjectStore(tmp_path).put(object_id, BytesIO(b"x")) for _ in range(8)]  # noqa: B023
         assert at_once(writers).count(True) == 1
     assert temporary_files(tmp_path) == []
+
+
+def test_answers_of_concurrent_operations_on_one_object_have_an_order(tmp_path: Path) -> None:
+    history, numbers = History(), itertools.count()
+
+    def work(client: int) -> bool:
+        store, random = ObjectStore(tmp_path), Random(client)
+        for _ in range(250):
+            action, began_s, value = random.choice(["put", "put", "get", "delete", "list"]), time.monotonic(), ""
+            if action == "put":
+                value = str(next(numbers))
+            answer = act(store, action, value)
+            ended_s = time.monotonic()
+            history.add(operation(client, action, value, answer, began_s, ended_s))
+        return True
+
+    assert all(at_once([partial(work, client) for client in range(6)]))
+    assert check(history).violations == [], check(history).text()
+    assert temporary_files(tmp_path) == []
+
+
+def act(store: ObjectStore, action: str, value: str) -> str | None:
+    """What the store says: the content for a get, "201" or "204" for a put; None where there is no object."""
+    try:
+        match action:
+            case "put":
+                return "201" if store.put("a", BytesIO(value.encode())) else "204"
+            case "get":
+                with store.open("a") as file:
+                    return file.read().decode()
+            case "list":
+                return "" if store.ids() else None
+        store.delete("a")
+        return "204"
+    except FileNotFoundError:
+        return None
+
+
+def operation(client: int, action: str, value: str, said: str | None, began_s: float, ended_s: float) -> Operation:
+    """It, as the checker wants to have it."""
+    if action == "list":
+        return Operation(client, action, began_s, ended_s, DONE, "200", listed=() if said is None else ("a",))
+    if said is None:
+        return Operation(client, action, began_s, ended_s, ABSENT, "404", "a")
+    read = said if action == "get" else value
+    return Operation(client, action, began_s, ended_s, DONE, "200" if action == "get" else said, "a", read)
 
 
 def test_concurrent_delete_all_counts_each_object_once(tmp_path: Path) -> None:

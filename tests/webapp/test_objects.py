@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import itertools
 import os
+import signal
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import pytest
 from flask.testing import FlaskClient
@@ -213,15 +219,74 @@ def test_other_disk_errors_are_500_with_a_message(client: FlaskClient, monkeypat
     assert (answer.status_code, answer.json) == (500, {"message": "storage error: Input/output error"})
 
 
-def test_delete_all_removes_stale_temporary_files_only(client: FlaskClient, tmp_path: Path) -> None:
-    send_object(client, "PUT", "a")
-    stale, fresh = tmp_path / ".incoming" / "stale", tmp_path / ".incoming" / "fresh"
-    stale.touch()
-    fresh.touch()
-    old_seconds = time.time() - store.STALE_AGE_SECONDS - 1
-    os.utime(stale, (old_seconds, old_seconds))
-    client.delete("/")
-    assert temporary_files(tmp_path) == [fresh]
+def test_temporary_file_is_swept_when_its_writer_was_killed_and_not_before(tmp_path: Path) -> None:
+    ObjectStore(tmp_path).create_directories()
+    with writing(tmp_path) as pid:
+        ObjectStore(tmp_path).delete_stale()
+        assert len(temporary_files(tmp_path)) == 1
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert len(temporary_files(tmp_path)) == 1
+        ObjectStore(tmp_path).delete_stale()
+        assert (temporary_files(tmp_path), ObjectStore(tmp_path).ids()) == ([], [])
+
+
+@contextmanager
+def writing(directory: Path) -> Iterator[int]:
+    """Another process in the middle of a put, for ever."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with os.fdopen(reader, "rb") as body:
+            ObjectStore(directory).put("a", body, 10)
+        os._exit(1)
+    while not temporary_files(directory):
+        time.sleep(0.01)
+    yield pid
+    os.close(reader)
+    os.close(writer)
+
+
+def test_writer_whose_new_file_is_swept_before_it_has_the_lock_makes_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks, real = itertools.count(), fcntl.flock
+
+    def sweep_first(file: IO[bytes], how: int) -> None:
+        if next(locks) == 0:
+            next((tmp_path / ".incoming").iterdir()).unlink()
+        real(file, how)
+
+    monkeypatch.setattr("webapp.store.fcntl.flock", sweep_first)
+    assert ObjectStore(tmp_path).put("a", BytesIO(b"1"))
+    assert ObjectStore(tmp_path).open("a").read() == b"1"
+    assert (next(locks), temporary_files(tmp_path)) == (2, [])
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS])
+def test_file_system_that_exchanges_no_names_replaces_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: str) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("webapp.kernel.exchange", refuse)
+    assert [ObjectStore(tmp_path).put("a", BytesIO(body)) for body in (b"1", b"2")] == [True, False]
+    assert ObjectStore(tmp_path).open("a").read() == b"2"
+    assert temporary_files(tmp_path) == []
+
+
+def test_temporary_file_that_cannot_be_deleted_does_not_make_a_stored_object_a_failure(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("webapp.store.Path.unlink", refuse)
+        assert send_object(client, "PUT", "a", data=b"1").status_code == 201
+    ObjectStore(tmp_path).delete_stale()
+    assert temporary_files(tmp_path) == []
 
 
 def test_two_applications_on_one_directory_share_the_objects(tmp_path: Path) -> None:

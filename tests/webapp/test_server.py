@@ -18,7 +18,7 @@ import pytest
 from waitress.adjustments import Adjustments
 
 from tests.webapp.instance import TIMEOUT_SECONDS, Instance, running_instance, start
-from webapp.server import StrictParser
+from webapp.connection import StrictParser
 
 MIB = 1024 * 1024
 MAX_BYTES = 48 * MIB

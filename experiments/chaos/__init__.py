@@ -1,0 +1,1 @@
+"""Minutes of random faults under load, with an account of every request and every object."""

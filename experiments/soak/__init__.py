@@ -1,0 +1,1 @@
+"""Does anything leak: thousands of starts and stops, and hours of load."""
