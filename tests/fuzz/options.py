@@ -77,7 +77,7 @@ def _check_free(text: str) -> None:
 def _check_form(text: str) -> None:
     """Locust's options: `name=value`, each is text until the whole load is judged."""
     form = FORMS[len(text) % len(FORMS)]
-    given = dict.fromkeys((option.dest for option in form.options))
+    given = dict.fromkeys(option.dest for option in form.options)
     given |= {name: value for name, _, value in (part.partition("=") for part in text.split("\n")) if name in given}
     namespace = argparse.Namespace(**given)
     load = accepted(lambda: form.load(namespace), options.OptionError)

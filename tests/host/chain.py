@@ -18,7 +18,7 @@ from tests.host.testbed import PREFIX, Policy, Testbed, run
 
 RIGHT_S = 2.0  # from the controller's start until all is as it is wanted, where the machine has nothing else to do
 LOADED_S = 0.45  # and of that until Python has loaded the controller, there
-LONGEST_S = 15.0
+LONGEST_S = 30.0
 
 
 @dataclass(frozen=True)
