@@ -17,24 +17,27 @@ from pathlib import Path
 
 from controller import network, shield
 from controller.config import PolicyFile
-from controller.containers import Containers, lxc_path
+from controller.containers import Containers
 from controller.explain import explain
 from controller.haproxy import HAProxy
 from controller.haproxy_sockets import Found
+from controller.hostworld import HostWorld
 from controller.journal import FileJournal, NoJournal
 from controller.judge import Judge
 from controller.live import Host
 from controller.lock import only_one
 from controller.loop import TELL_S, Loop
 from controller.model import Phase
-from controller.ports import ControllerError, Failed, FirstAnswer
+from controller.ports import ControllerError, FirstAnswer
 from controller.preflight import check
 from controller.remains import end_commands, remove_cgroups, remove_files
+from controller.removal import lxc_path
 from controller.requestlog import RequestLog
 from controller.rundir import prepare_run_dir, remove_run_dir
 from controller.sensor import HostSensor
 from controller.site import Site
 from controller.usage import CpuUsage
+from controller.watch import Watch, answer_s
 from controller.window import percentile
 
 log = logging.getLogger("controller")
@@ -73,14 +76,17 @@ class Controller:
         self._fleet = settings.make_fleet(site.service, slots)
         judge = settings.make_judge(settings.policy_name)
         self._loop = Loop(self._fleet, judge, self._sensor, self._host, journal, shadows)
-        self._dead: set[str] = set()
+        world = HostWorld(site, self._fleet, self._containers.applications, self._balancer, self._requests)
+        service = settings.service
+        patience_s = answer_s(service.rate_limit, service.overload == "queue")
+        self._watch = Watch(world, self._host.events.put, self._now, patience_s)
         self._told_s = -math.inf
         self._ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
 
     def run(self) -> None:
         """Run until SIGINT or SIGTERM, then drain and remove everything. Raises ControllerError where it cannot."""
         with only_one(self._site), self._signals():
-            check(self._site, lxc_path() / self._site.template, ports_ours=self._balancer.master_pid() is not None)
+            check(self._site, lxc_path() / self._site.template, ports_ours=bool(self._balancer.masters()))
             end_commands(self._site)
             if strangers := self._containers.started_otherwise():
                 raise ControllerError(
@@ -90,6 +96,7 @@ class Controller:
             found = self._balancer.find()
             try:
                 self._prepare(found)
+                self._watch.start()
                 self._run_ticks()
             finally:
                 self._tidy_up()
@@ -158,7 +165,6 @@ class Controller:
 
     def _tick(self) -> None:
         started_s, wanted = self._now(), self._fleet.wanted
-        self._report_deaths()
         sentence = self._loop.tick(started_s)
         if self._explain_ticks and self._loop.latest:
             observation, verdict = self._loop.latest
@@ -193,16 +199,11 @@ class Controller:
             log.exception("a step of the loop failed, the next one is tried")
             self._journal.write(self._now(), "error", message=f"{type(error).__name__}: {error}")
 
-    def _report_deaths(self) -> None:
-        died = self._containers.died() & set(self._fleet.instances)
-        for name in died - self._dead:
-            self._host.events.put(Failed(name, "its first process ended"))
-        self._dead = died
-
     def _tidy_up(self) -> None:
         """Requests in flight are finished first, then everything that the controller made is removed."""
         log.info("stopping: finishing what is in flight, then removing %d instances", len(self._fleet.instances))
         steps: tuple[Callable[[], object], ...] = (
+            self._watch.close,
             self._host.close,
             self._containers.close,
             self._balancer.stop,

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from controller import network, shield
 from controller.app import remove_instances, trouble_of
-from controller.containers import Containers, lxc_path
+from controller.containers import Containers
 from controller.haproxy import HAProxy
 from controller.lock import controller_pid
 from controller.ports import ControllerError
 from controller.preflight import check_root
 from controller.remains import remove_cgroups
+from controller.removal import lxc_path
 from controller.rundir import remove_run_dir
 from controller.site import Site
 
@@ -41,7 +42,7 @@ def clean(site: Site, keep_template: bool) -> None:
         say(f"stopping the controller (pid {pid})")
         _stop_controller(site, pid)
     balancer = HAProxy(site)
-    if balancer.master_pid() is not None:
+    if balancer.masters():
         say("stopping HAProxy")
         balancer.stop(grace_s=1.0)
     steps: list[Callable[[Site], None]] = [

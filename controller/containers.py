@@ -9,40 +9,34 @@ waits.
 import contextlib
 import logging
 import os
-import select
 import shutil
-import socket
 import threading
 import time
-from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 
 import lxc
 
+from controller.applications import Applications
 from controller.container_config import common_config, instance_config
+from controller.health import healthy, knock
 from controller.mapped_ids import obstacle
 from controller.ports import BootWay, ControllerError
 from controller.processes import run
+from controller.removal import POLL_S, end, lxc_path
 from controller.site import Site
 from controller.usage import LITTLE_CPU, set_frozen, set_full_cpu
 from controller.zygote import PAUSE, Zygote, ZygoteError, application, await_pause, first_error, last_line
 
 log = logging.getLogger("controller")
 
-CLONE_S = 30.0  # the longest that lxc-copy may take, then the boot until the health check answers, then a stop
+CLONE_S = 30.0  # the longest that lxc-copy may take, then the boot until the health check answers
 BOOT_S = 60.0
-STOP_S = 20.0
-POLL_S = 0.003
+CLONE_PATH = "/usr/sbin:/sbin"  # else lxc-copy uses newuidmap, where installed, which knows the ids of /etc/subuid only
+PROBE_SLOT = 0  # has no address
 PAUSES = f"lxc.init.cmd = {PAUSE}\n"
-HEALTH_S = 2.0  # the longest that an answer to the health check may take
 
 
 class BootError(ControllerError):
     """The instance did not come up; the message says at which step and why."""
-
-
-def lxc_path() -> Path:
-    return Path(lxc.get_global_config_item("lxc.lxcpath"))
 
 
 class Containers:
@@ -63,19 +57,20 @@ class Containers:
         self._closing = closing  # ends every wait for a boot
         self._path = lxc_path()
         self._dir = site.run_dir / "instances"
+        self._lxc_copy = shutil.which("lxc-copy") or "lxc-copy"
         self._frozen: set[str] = set()
-        self._pidfds: dict[str, tuple[int, int]] = {}  # instance → its application: pid, and a pidfd
+        self.applications = Applications()
         template, words = self._path / site.template, site.run_dir / "zygote.log"
         self._zygote = Zygote(template, environment, words) if boot == "zygote" else None
 
     def map_ids(self) -> str:
         """Give the instances to come mapped ids, where a container that has them starts; why not, in words, empty where
         one does."""
-        probe, template = f"{self._site.service}-0", self._path / self._site.template
+        probe, template = f"{self._site.service}-{PROBE_SLOT}", self._path / self._site.template
+        self.stop(probe)  # of a controller that was killed just then
         if why := obstacle(template / "rootfs", self._site.objects_dir):
             return why
         try:
-            self.stop(probe)  # of a controller that was killed just then
             self._clone(probe, common_config(self._site, template, mapped=True) + PAUSES)
             await_pause(self._first(probe))
             self.mapped = True
@@ -104,10 +99,10 @@ class Containers:
         if forked is None:
             self._clone(name, self._config(slot, self.mapped) + more)
         cloned = forked or time.monotonic()
-        reached, healthy = self.await_health(name, slot)
+        reached, ready = self.await_health(name, slot)
         if spare:
-            set_full_cpu(self._pidfds[name][0])
-        marks = (started, cloned, forked or max(cloned, reached), healthy)
+            set_full_cpu(self.applications.pid(name))
+        marks = (started, cloned, forked or max(cloned, reached), ready)
         parts = ("clone", "address", "application")
         return {part: round(1000 * (b - a), 1) for part, a, b in zip(parts, marks, marks[1:], strict=False)}
 
@@ -122,7 +117,7 @@ class Containers:
             self._zygote.await_ready()
             self._clone(name, self._config(slot, self.mapped) + more + PAUSES)
             cloned = time.monotonic()
-            self._watch(name, self._zygote.fork(self._first(name)))
+            self.applications.watch(name, self._zygote.fork(self._first(name)))
         except ZygoteError as error:
             log.warning("%s boots the plain way: %s", name, error)
             self.stop(name)
@@ -135,10 +130,10 @@ class Containers:
         config.write_text(text + f"lxc.console.logfile = {self._dir / name}.console\n")
         log.unlink(missing_ok=True)
         command = [
-            "lxc-copy", "-n", self._site.template, "-N", self._site.container(name), "-e", "-B", "overlay", "-M",
+            self._lxc_copy, "-n", self._site.template, "-N", self._site.container(name), "-e", "-B", "overlay", "-M",
             "--rcfile", str(config), "-o", str(log), "-l", "ERROR",
         ]  # fmt: skip
-        done = run(command, CLONE_S)
+        done = run(command, CLONE_S, {**os.environ, "PATH": CLONE_PATH})
         if done.returncode:
             raise BootError(f"lxc-copy: {first_error(log) or done.stderr.strip() or f'exit {done.returncode}'}")
 
@@ -146,14 +141,14 @@ class Containers:
         """Take over an instance of an earlier controller, which may have been booting it for its pool. Raises
         BootError, OSError."""
         self.await_health(name, slot)
-        set_full_cpu(self._pidfds[name][0])
+        set_full_cpu(self.applications.pid(name))
 
     def watch(self, name: str) -> None:
         """Note the application of a running instance, and thaw it: an earlier controller may have frozen it. Raises
         ControllerError, OSError where there is none."""
-        if name not in self._pidfds:
-            self._watch(name, application(self._first(name)))
-            set_frozen(self._pidfds[name][0], frozen=False)
+        if name not in self.applications:
+            self.applications.watch(name, application(self._first(name)))
+            set_frozen(self.applications.pid(name), frozen=False)
 
     def await_health(self, name: str, slot: int) -> tuple[float, float]:
         """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
@@ -161,80 +156,46 @@ class Containers:
         address, reached = self._site.address(slot), None
         deadline = time.monotonic() + BOOT_S
         while time.monotonic() < deadline and not self._closing.is_set():
-            if name not in self._pidfds:
+            if name not in self.applications:
                 raise BootError("it was stopped before it was healthy")
-            if name in self.died():
+            if name in self.applications.died():
                 raise BootError(f"its application ended: {last_line(self._dir / f'{name}.console') or 'no output'}")
-            reaction = _knock(address, self._site.port)
+            reaction = knock(address, self._site.port)
             if reached is None and reaction is not None:
                 reached = time.monotonic()
-            if reaction and self._healthy(address):
+            if reaction and healthy(address, self._site.port, self._site.health_path):
                 return reached or time.monotonic(), time.monotonic()
             time.sleep(POLL_S)
         raise BootError(f"no healthy answer from {address}:{self._site.port} within {BOOT_S:g} s")
 
-    def _healthy(self, address: str) -> bool:
-        connection = HTTPConnection(address, self._site.port, timeout=HEALTH_S)
-        try:
-            connection.request("GET", self._site.health_path)
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
-
     def freeze(self, name: str) -> None:
         """Let a healthy instance use no CPU. Raises OSError."""
         self._frozen.add(name)
-        set_frozen(self._pidfds[name][0], frozen=True)
+        set_frozen(self.applications.pid(name), frozen=True)
 
     def thaw(self, name: str) -> None:
         """Let a frozen instance go on; does nothing with any other. Raises OSError."""
         if name in self._frozen:
-            set_frozen(self._pidfds[name][0], frozen=False)
+            set_frozen(self.applications.pid(name), frozen=False)
             self._frozen.discard(name)
 
     def stop(self, name: str) -> None:
         """Kill and remove an instance, and all that belonged to it. Raises ControllerError where something stays."""
-        container = self._site.container(name)
-        with contextlib.suppress(OSError):  # a frozen process cannot die; an earlier controller may have frozen it
-            set_frozen(lxc.Container(container).init_pid, frozen=False)
         self._frozen.discard(name)
-        self._forget(name)
-        if lxc.Container(container).running:
-            run(["lxc-stop", "-n", container, "-k"], STOP_S)
-        deadline = time.monotonic() + STOP_S
-        while (self._path / container).exists() and time.monotonic() < deadline:
-            if time.monotonic() > deadline - STOP_S + 2.0:
-                self._remove(container)
-            time.sleep(POLL_S)
-        if (self._path / container).exists():
-            raise ControllerError(f"{container} could not be removed within {STOP_S:g} s")
+        known = self.applications.forget(name)
+        end(self._site.container(name), known.group if known else None)
         for path in self._dir.glob(f"{name}.*"):
             path.unlink(missing_ok=True)
 
-    def _remove(self, container: str) -> None:
-        """Remove what its monitor, which is gone, should have removed, or kill what an orphaned lxc-copy has started.
-
-        `lxc-destroy` leaves a stopped ephemeral container as it is; the library does not.
-        """
-        if lxc.Container(container).running:
-            run(["lxc-stop", "-n", container, "-k"], STOP_S)
-            return
-        lxc.Container(container).destroy()
-        if not (self._path / container / "config").exists():
-            shutil.rmtree(self._path / container, ignore_errors=True)
-
     def running(self) -> dict[str, int]:
-        """The instances whose containers run, by name, with their slots."""
+        """The instances whose containers run, by name, with their slots, from 1 on."""
         containers = lxc.list_containers(active=True, defined=False)
         slots = {name: self._site.slot(name) for name in containers}
-        return {self._site.instance(name): slot for name, slot in slots.items() if slot is not None}
+        return {self._site.instance(name): slot for name, slot in slots.items() if slot}
 
     def started_otherwise(self) -> list[str]:
-        """The running instances whose address, objects or environment are not what they would be started with now. The
-        probe for mapped ids, of which a killed controller may have left one, is none."""
-        return sorted(name for name, slot in self.running().items() if slot and not self._was_started_with(name, slot))
+        """The running instances whose address, objects or environment are not what they would be started with now."""
+        return sorted(name for name, slot in self.running().items() if not self._was_started_with(name, slot))
 
     def _config(self, slot: int, mapped: bool) -> str:
         template = self._path / self._site.template
@@ -259,32 +220,10 @@ class Containers:
             raise BootError(f"its first process ended: {last_line(self._dir / f'{name}.console') or 'no output'}")
         return pid
 
-    def _watch(self, name: str, pid: int) -> None:
-        self._pidfds[name] = (pid, os.pidfd_open(pid))
-
-    def _forget(self, name: str) -> None:
-        if name in self._pidfds:
-            os.close(self._pidfds.pop(name)[1])
-
     def died(self) -> set[str]:
-        """The watched instances whose application has ended."""
-        watched = {fd: name for name, (_, fd) in list(self._pidfds.items())}
-        ended = select.poll()
-        for fd in watched:
-            ended.register(fd, select.POLLIN)
-        return {watched[fd] for fd, _ in ended.poll(0)}
+        """The instances whose application has ended."""
+        return self.applications.died()
 
     def pids(self) -> dict[str, int]:
-        """The application of each watched instance."""
-        return {name: pid for name, (pid, _) in list(self._pidfds.items())}
-
-
-def _knock(address: str, port: int) -> bool | None:
-    """True when the port accepts, False when the host refuses, None when nothing reacts."""
-    try:
-        socket.create_connection((address, port), timeout=0.05).close()
-    except ConnectionRefusedError:
-        return False
-    except OSError:
-        return None
-    return True
+        """The application of each instance."""
+        return self.applications.pids()

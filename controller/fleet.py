@@ -18,10 +18,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 from controller.actions import Action, Apply, Clone, Drain, Freeze, Member, Return, Stop
+from controller.backoff import Backoff
 from controller.model import Counts, Instance, Phase, Sample
 from controller.roster import Roster, Victim, reluctance
 
-BACKOFF_S = (0.5, 1, 2, 4, 8, 16, 30)  # pause after the 1st, 2nd, ... boot in a row that failed
 APPLY_RETRY_S = 1.0
 SPARE_RETRY_S = 10.0  # after a boot for the pool that failed; what is wanted does not wait for it
 STOP_RETRY_S = 5.0
@@ -53,9 +53,7 @@ class Fleet:
         self._differing = False
         self._applying = False
         self._apply_from_s: float | None = -math.inf  # at start and after a failure: apply from then on in any case
-        self._failures = 0
-        self._failed_s = -math.inf
-        self._retry_s = 0.0
+        self._backoff = Backoff()
         self._spare_from_s = -math.inf
 
     @property
@@ -128,12 +126,28 @@ class Fleet:
         alive = booting + count(Phase.STANDBY) + count(Phase.IN_SERVICE)
         spare = sum(each.spare for each in self.within(Phase.BOOTING)) if booting else 0
         lacking = self.wanted + spare - alive
-        if now_s < self._retry_s:
+        if self._backoff.pause_s(now_s):
             return []
         if lacking > 0:
-            return self._order(now_s, lacking, spare=False)
+            return self._order(now_s, self._backoff.allowed(lacking, booting, self._newest_s()), spare=False)
         calm = not booting and not self._lacking and now_s >= self._spare_from_s
         return self._order(now_s, 1, spare=True) if calm and alive < self.wanted + self.standby else []
+
+    def _newest_s(self) -> float:
+        """When the newest healthy instance was ordered."""
+        return max((each.ordered_s for each in self.within(Phase.STANDBY, Phase.IN_SERVICE)), default=-math.inf)
+
+    def held(self, now_s: float) -> str:
+        """Why instances that are wanted do not boot now, in words; empty where they do, or none is lacking."""
+        count = self._roster.count
+        lacking = self.wanted - count(Phase.BOOTING) - count(Phase.STANDBY) - count(Phase.IN_SERVICE)
+        if lacking <= 0:
+            return ""
+        if pause_s := self._backoff.pause_s(now_s):
+            return f"{lacking} not booted, boots failed {self._backoff.failures} times: again in {pause_s:.1f} s"
+        if self._roster.free_slot(self._next_slot, self._slots) is None:
+            return f"{lacking} not booted: none of {self._slots} addresses is free"
+        return ""
 
     def _order(self, now_s: float, number: int, spare: bool) -> list[Action]:
         """As far as there are slots, which are used round and round: an address rests as long as possible."""
@@ -257,22 +271,8 @@ class Fleet:
         if booting and self.instances[name].spare:
             self._spare_from_s = now_s + SPARE_RETRY_S
         elif booting or now_s - self.instances[name].ordered_s < YOUNG_S:
-            self._back_off(now_s, spared=0 if booting else 1)
+            self._backoff.failed(now_s, self._newest_s(), spared=0 if booting else 1)
         return True
-
-    def _back_off(self, now_s: float, spared: int) -> None:
-        """Pause before the next clone, longer with each failure in a row; the first `spared` ones have no pause.
-
-        Failures side by side are one. A healthy instance that was ordered after the last failure ends the row.
-        """
-        if now_s < self._retry_s:
-            return
-        healthy = self.within(Phase.STANDBY, Phase.IN_SERVICE)
-        if any(instance.ordered_s >= self._failed_s for instance in healthy):
-            self._failures = 0
-        pauses_s = (0.0,) * spared + BACKOFF_S
-        self._failed_s, self._retry_s = now_s, now_s + pauses_s[min(self._failures, len(pauses_s) - 1)]
-        self._failures += 1
 
     def stopped(self, name: str) -> None:
         if self._is(name, Phase.STOPPING):
@@ -283,10 +283,13 @@ class Fleet:
         if self._is(name, Phase.STOPPING):
             self._enter(name, Phase.FAILED, now_s, stop_from_s=now_s + STOP_RETRY_S)
 
-    def reapply(self, now_s: float) -> None:
-        """The balancer may not be what it was: apply again, whatever it is known to serve."""
-        if self._apply_from_s is None:
-            self._apply_from_s = now_s
+    def reapply(self, now_s: float) -> bool:
+        """The balancer may not be what it was: apply again, whatever it is known to serve; false where that is so
+        already."""
+        if self._applying or self._apply_from_s is not None:
+            return False
+        self._apply_from_s = now_s
+        return True
 
     def _is(self, name: str, phase: Phase) -> bool:
         return name in self.instances and self.instances[name].phase is phase

@@ -12,11 +12,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from controller.actions import Member
 from controller.haproxy_config import Server, Waiting, render, servers_of
 from controller.haproxy_sockets import PATIENCE_S, BalancerError, Found, Sockets, ask, listens, within
-from controller.processes import parents
+from controller.processes import Words, processes, program
 from controller.site import Site
 from controller.statistics import Processes, Statistics, parse_processes
 
@@ -54,14 +55,14 @@ class HAProxy:
         """Does a worker answer? A busy one gets time to, as long as its master lives and it takes connections."""
         if self._sockets.worker_pid() is not None:
             return True
-        if self.master_pid() is None or within(LEAVING_S, lambda: listens(str(self._sockets.admin))) is None:
+        if not self.masters() or within(LEAVING_S, lambda: listens(str(self._sockets.admin))) is None:
             return False
         return within(PATIENCE_S, self._sockets.worker_pid) is not None
 
     def find(self) -> Found:
         """What a controller that adopts HAProxy has to know; one that only finishes its last requests tells it too.
         Raises BalancerError where it cannot be known."""
-        if self.master_pid() is None:
+        if not self.masters():
             return Found()
         with contextlib.suppress(BalancerError):
             if (found := within(PATIENCE_S, self._sockets.find, pause_s=0.02)) is not None:
@@ -151,6 +152,13 @@ class HAProxy:
             self._served = [replace(s, disabled=disabled) if s.name == name else s for s in self._served]
             self._write(render(self._site, self._served, self._waiting))
 
+    def cut(self, name: str) -> None:
+        """End what is still in flight at a server that is gone: no answer will come. Raises BalancerError."""
+        command = f"shutdown sessions server {self._site.service}/{name}"
+        self._sockets.ask_admin(command)  # after a reload the current worker does not know the server, which it says
+        for pid in self._sockets.processes().old_pids:
+            self._sockets.ask_master(f"@!{pid} {command}")
+
     def in_flight(self, name: str) -> int:
         """Requests that the server has in any worker. Raises OSError, ValueError, BalancerError."""
         return self._sockets.in_flight(name)
@@ -160,17 +168,32 @@ class HAProxy:
         with self._lock:
             for number, seconds in ((signal.SIGUSR1, grace_s), (signal.SIGTERM, READY_S), (signal.SIGKILL, 1.0)):
                 within(seconds, partial(self._end, number), pause_s=0.1)
+            self._kill_all()
 
     def master_pid(self) -> int | None:
-        """The pid of HAProxy's master, of any where an earlier one still finishes its last requests."""
-        return max(self._masters(), default=None)
+        """The recorded master's pid, if that process is still this HAProxy."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(self._pid_file.read_text())
+            return pid if self._is_ours(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")) else None
+        return None
+
+    def masters(self) -> list[int]:
+        """The pids of all masters, recorded or not: one that just starts, and one that finishes its last requests, too.
+        Each begins a session of its own."""
+        return [each.pid for each in processes(self._is_ours) if each.pid == each.session]
 
     # How it is done
 
-    def _masters(self) -> list[int]:
-        """Those that serve, start or end. The file with the pid comes late, and knows one of them only."""
-        family = parents(lambda words: str(self._config).encode() in words)
-        return [pid for pid, parent in family.items() if parent not in family]
+    def _is_ours(self, words: Words) -> bool:
+        return program(words) in ("haproxy", PRIORITY[0]) and os.fsencode(self._config) in words
+
+    def _kill_all(self) -> None:
+        """End what there is of this HAProxy, workers that hang or have lost their master included."""
+        for each in processes(self._is_ours):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each.pid, signal.SIGKILL)
+        if self._child is not None:
+            self._child.wait()
 
     def _start(self) -> None:
         self._make_way()
@@ -186,10 +209,11 @@ class HAProxy:
             raise BalancerError(f"HAProxy did not start: {self._complaint(offset)}")
 
     def _make_way(self) -> None:
-        """An earlier HAProxy that takes no more requests finishes those that it has; any other would keep the ports."""
+        """An earlier HAProxy that takes no more requests finishes those that it has. Any other would keep the ports: a
+        master whose worker is gone, a worker that hangs."""
         host, _, port = self._site.entry.rpartition(":")
         if listens((host, int(port))):
-            self.stop(grace_s=0)
+            self._kill_all()
         else:
             self._end(signal.SIGUSR1)
 
@@ -229,7 +253,7 @@ class HAProxy:
         """Send the signal, again at each call: a master that is just reloading loses it. True when it has ended."""
         if self._child is not None:
             self._child.poll()  # reaps it
-        pids = self._masters()
+        pids = self.masters()
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)

@@ -97,8 +97,10 @@ class Limiter:
             return Clamp("limits.step_down", wanted, was - down, f"at most {down} down at once")
         return None
 
-    def _bounds(self, wanted: int, _: Observation) -> Clamp | None:
+    def _bounds(self, wanted: int, observation: Observation) -> Clamp | None:
+        """A fleet that is too large, as one that was adopted may be, is not made smaller without data."""
         low, high = self._limits.minimum, self._limits.maximum
+        high = max(high, observation.counts.wanted) if observation.missing else high
         if wanted > high:
             return Clamp("instances.max", wanted, high, "capped by instances.max")
         return Clamp("instances.min", wanted, low, "raised to instances.min") if wanted < low else None

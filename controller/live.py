@@ -30,6 +30,14 @@ DRAIN_S = 30.0  # as long as HAProxy's old workers may live; a transfer that tak
 PARALLEL_BOOTS = os.cpu_count() or 1  # boots are bound by the CPU: more at once make each slower and none earlier
 
 
+def started_pool(threads: int, name: str) -> ThreadPoolExecutor:
+    """A pool whose threads all run already: when one is needed, the host may have none left."""
+    pool, together = ThreadPoolExecutor(threads, name), threading.Barrier(threads)
+    for _ in range(threads):
+        pool.submit(together.wait)
+    return pool
+
+
 class Host:
     """The live actuator."""
 
@@ -46,11 +54,11 @@ class Host:
         self._await_first_answer = await_first_answer
         self._closing = closing
         self._drain_orders: dict[str, object] = {}  # the newest order to drain each instance; older ones are void
-        self._boots = ThreadPoolExecutor(PARALLEL_BOOTS, "boot")
-        self._spares = ThreadPoolExecutor(1, "spare")
-        self._balancing = ThreadPoolExecutor(1, "balancer")
-        self._drains = ThreadPoolExecutor(16, "drain")
-        self._stops = ThreadPoolExecutor(4, "stop")
+        self._boots = started_pool(PARALLEL_BOOTS, "boot")
+        self._spares = started_pool(1, "spare")
+        self._balancing = started_pool(1, "balancer")
+        self._drains = started_pool(16, "drain")
+        self._stops = started_pool(4, "stop")
 
     def act(self, actions: Sequence[Action]) -> None:
         for action in actions:
@@ -149,4 +157,6 @@ class Host:
     def _stop(self, name: str) -> Event:
         started = time.monotonic()
         self._containers.stop(name)
+        with contextlib.suppress(ControllerError):
+            self._balancer.cut(name)
         return Stopped(name, 1000 * (time.monotonic() - started))

@@ -17,6 +17,7 @@ from controller.ports import (
     Actuator,
     Applied,
     ApplyFailed,
+    BalancerLost,
     Booted,
     Drained,
     Event,
@@ -28,6 +29,7 @@ from controller.ports import (
     Sensor,
     StopFailed,
     Stopped,
+    Trouble,
 )
 from controller.shadows import Shadows
 
@@ -66,10 +68,10 @@ class Loop:
         verdict = self._judge.decide(observation)
         decision, self.latest = verdict.limited, (observation, verdict)
         shadows = self._shadows.decide(observation)
-        sentence = self.time_mark + describe(observation, decision, shadows)
         if decision.wanted != self.fleet.wanted:
             was, self.fleet.wanted = self.fleet.wanted, decision.wanted
             self._journal.write(now_s, "decision", was=was, wanted=decision.wanted, reason=decision.reason)
+        sentence = self.time_mark + describe(observation, decision, shadows, self.fleet.held(now_s))
         self.fleet.seen = observation.instances
         if observation.missing:
             self.fleet.reapply(now_s)
@@ -117,15 +119,25 @@ class Loop:
             case Stopped(name, took_ms):
                 self.fleet.stopped(name)
                 self._journal.write(now_s, "instance", instance=name, phase="GONE", stop_ms=round(took_ms, 1))
+            case FirstAnswer(name, at_s):
+                self._first_answer(name, at_s, now_s)
+            case _:
+                self._trouble(event, now_s)
+        self._act(now_s)
+
+    def _trouble(self, event: Event, now_s: float) -> None:
+        match event:
             case ReturnFailed(name, reason):
                 self.fleet.reapply(now_s)
                 self._error(now_s, f"{name} could not be taken back: {reason}")
             case StopFailed(name, reason):
                 self.fleet.stop_failed(name, now_s)
                 self._error(now_s, f"{name} could not be stopped: {reason}")
-            case FirstAnswer(name, at_s):
-                self._first_answer(name, at_s, now_s)
-        self._act(now_s)
+            case BalancerLost():
+                if self.fleet.reapply(now_s):
+                    self._error(now_s, "the balancer has ended: it is started again with the same fleet")
+            case Trouble(message):
+                self._error(now_s, message)
 
     def _applied(self, members: tuple[Member, ...], took_ms: float, how: str, now_s: float) -> None:
         entered = self.fleet.applied(members, now_s)
@@ -178,12 +190,16 @@ def time_mark(judge: Judge) -> str:
     return "" if judge.time_scale == 1 else f"[time x{judge.time_scale:g}] "
 
 
-def describe(observation: Observation, decision: Decision, shadows: Mapping[str, int] | None = None) -> str:
-    """One sentence for a person: what is done with how many instances, why, what was seen, and what others would do."""
+def describe(
+    observation: Observation, decision: Decision, shadows: Mapping[str, int] | None = None, held: str = ""
+) -> str:  # fmt: skip
+    """One sentence for a person: what is done with how many instances, why, what was seen, what is `held` up and why,
+    and what others would do."""
     was = observation.counts.wanted
     verb = "hold" if decision.wanted == was else "grow to" if decision.wanted > was else "shrink to"
     others = f"; shadows: {', '.join(f'{name} {wanted}' for name, wanted in shadows.items())}" if shadows else ""
-    return f"{verb} {decision.wanted}: {decision.reason}; {_seen(observation)}{others}"
+    seen = "; ".join(filter(None, (_seen(observation), held)))
+    return f"{verb} {decision.wanted}: {decision.reason}; {seen}{others}"
 
 
 def _seen(observation: Observation) -> str:

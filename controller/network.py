@@ -46,9 +46,9 @@ def conflict(site: Site) -> str:
 def create(site: Site) -> None:
     """Make the bridge, or mend the one that is there."""
     if not exists(site):
-        # With an address of its own, for else it takes that of the first port, and the kernel forgets all neighbours.
-        ip("link", "add", site.bridge, "address", mac(site.gateway), "type", "bridge", "forward_delay", "0",
-           "stp_state", "0")  # fmt: skip
+        ip("link", "add", site.bridge, "type", "bridge", "forward_delay", "0", "stp_state", "0")
+    if Path(f"/sys/class/net/{site.bridge}/address").read_text().strip() != mac(site.gateway):
+        ip("link", "set", site.bridge, "address", mac(site.gateway))
     no_ipv6 = Path(f"/proc/sys/net/ipv6/conf/{site.bridge}/disable_ipv6")
     if no_ipv6.exists():
         no_ipv6.write_text("1")

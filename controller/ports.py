@@ -90,7 +90,22 @@ class FirstAnswer:
     at_s: float
 
 
-Event = Booted | Failed | Applied | ApplyFailed | Drained | Stopped | StopFailed | ReturnFailed | FirstAnswer
+@dataclass(frozen=True, slots=True)
+class BalancerLost:
+    """The balancer has ended, or was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something is wrong that no instance is to blame for; it is told, and nothing follows from it."""
+
+    message: str
+
+
+Event = (
+    Booted | Failed | Applied | ApplyFailed | Drained | Stopped | StopFailed | ReturnFailed | FirstAnswer | BalancerLost
+    | Trouble
+)  # fmt: skip
 
 
 class Sensor(Protocol):

@@ -8,13 +8,13 @@ import time
 from collections.abc import Container
 from pathlib import Path
 
-from controller.processes import Words, parents
+from controller.processes import Words, processes, program
 from controller.site import Site
 from controller.usage import CGROUPS
 
 log = logging.getLogger("controller")
 
-COMMANDS = (b"lxc-copy", b"lxc-stop")
+COMMANDS = ("lxc-copy", "lxc-stop")
 COMMAND_S = 1.0  # the longest that a command which nobody waits for any more may take
 POLL_S = 0.01
 
@@ -24,16 +24,15 @@ def end_commands(site: Site) -> None:
     hangs is killed."""
 
     def is_ours(words: Words) -> bool:
-        is_command = any(Path(os.fsdecode(words[0])).name.encode() == command for command in COMMANDS)
-        return is_command and any(site.slot(os.fsdecode(word)) is not None for word in words[1:])
+        return program(words) in COMMANDS and any(site.slot(os.fsdecode(word)) is not None for word in words[1:])
 
     deadline = time.monotonic() + COMMAND_S
-    while pids := parents(is_ours):
+    while hanging := processes(is_ours):
         if time.monotonic() > deadline:
-            log.warning("killing %d commands of LXC that an earlier controller began and that hang", len(pids))
-            for pid in pids:
+            log.warning("killing %d commands of LXC that an earlier controller began and that hang", len(hanging))
+            for process in hanging:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(process.pid, signal.SIGKILL)
             return
         time.sleep(POLL_S)
 

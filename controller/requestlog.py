@@ -61,6 +61,7 @@ class Requests:
         self._requests: deque[Request] = deque(maxlen=KEPT)
         self._finished: dict[int, int] = {}
         self._awaited: set[str] = set()
+        self._answered_s: dict[str, float] = {}
 
     def await_first_answer(self, server: str) -> None:
         """Report the next request that this server answers well."""
@@ -70,6 +71,8 @@ class Requests:
         """Take in a request that has just ended."""
         self._requests.append(request)
         self._count(request.worker_pid)
+        if request.outcome != "failed":
+            self._answered_s[request.server] = request.at_s
         if request.server in self._awaited and request.outcome == "served":
             self._awaited.discard(request.server)
             self._first_answer(request.server, request.at_s)
@@ -78,6 +81,10 @@ class Requests:
         self._finished[worker_pid] = self._finished.get(worker_pid, 0) + 1
         if len(self._finished) > WORKERS_KEPT:
             del self._finished[next(iter(self._finished))]
+
+    def answered_s(self, server: str) -> float:
+        """When this server last answered, be it to reject; -inf where it never did."""
+        return self._answered_s.get(server, -math.inf)
 
     def finished(self) -> dict[int, int]:
         """How many requests each worker has finished since this log was opened, for the newest workers."""

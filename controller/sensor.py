@@ -85,6 +85,8 @@ class HostSensor:
         self._recent = Recent(rate_window_s)
         self._arrivals = Arrivals()
         self._offered = Counter(rate_window_s)
+        self._rate_window_s = rate_window_s
+        self._blind = False  # there were no statistics; the rates are not known for a whole window yet
         self._lock = threading.Lock()
 
     def sample(self) -> None:
@@ -96,25 +98,38 @@ class HostSensor:
             statistics = self._read()
         except (OSError, ValueError) as error:
             samples = samples_of(instances, self._cpu_percent(), {})
-            missing = f"no statistics from HAProxy ({error})"
+            missing = f"no statistics from HAProxy ({error or type(error).__name__})"
+            self._blind = True
             return Observation(t_s=now_s, counts=counts, instances=samples, missing=missing)
         samples = samples_of(instances, self._cpu_percent(), statistics.servers)
         recent = self._recent
         recent.add(self._requests.take(), now_s)
         latencies = recent.latencies_ms
         return Observation(
-            t_s=now_s, counts=counts, offered_rps=self._offered.rate(),
+            t_s=now_s, counts=counts, missing=self._unsure(), offered_rps=self._offered.rate(),
             served_rps=recent.rps("served"), rejected_rps=recent.rps("rejected"), failed_rps=recent.rps("failed"),
             queue_requests=statistics.queue_requests, in_flight_requests=statistics.in_flight_requests,
             latency_ms_p50=percentile(latencies, 0.50), latency_ms_p95=percentile(latencies, 0.95),
             latency_ms_p99=percentile(latencies, 0.99), cpu_percent=mean_cpu_percent(samples), instances=samples,
         )  # fmt: skip
 
+    def _unsure(self) -> str:
+        """After a time without statistics: until what has arrived is known for a whole window."""
+        if self._blind and (span_s := self._offered.span_s()) < 0.99 * self._rate_window_s:
+            return f"statistics from HAProxy are back for {span_s:.1f} s only"
+        self._blind = False
+        return ""
+
     def _read(self) -> Statistics:
         with self._lock:
-            statistics = self._balancer.read()
-            pid, total = statistics.worker_pid, statistics.offered_total
-            self._offered.add(self._clock(), "all workers", self._arrivals.total(pid, total, self._requests.finished()))
+            try:
+                statistics = self._balancer.read()
+                pid, total = statistics.worker_pid, statistics.offered_total
+                arrived = self._arrivals.total(pid, total, self._requests.finished())
+            except (OSError, ValueError):
+                self._offered.restart()
+                raise
+            self._offered.add(self._clock(), "all workers", arrived)
             return statistics
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from controller.spelling import plain
 
-NUMBER = re.compile(r"[0-9]{1,19}")
+NUMBER = re.compile(r"[0-9]{1,12}")  # a worker that takes 100,000 requests a second needs 115 days for more
 LONGEST_MESSAGE = 200
+COLUMNS = frozenset({"pxname", "svname", "status", "scur", "qcur", "req_tot"})
+LEAP = 10**7  # requests between two looks; more have not come, whatever the total tells
 ARRIVALS_KEPT = 256  # workers; more than the log keeps, so that none is counted twice
 
 
@@ -51,12 +53,15 @@ class Arrivals:
     def __init__(self) -> None:
         self._arrived: dict[int, int] = {}  # by worker
         self._current = 0
+        self._looked = 0  # the current worker's own total at the last look
         self._base: dict[int, int] = {}  # what the log told of an earlier worker with the same pid
         self._told: dict[int, int] = {}  # what the log told of each worker at the last look
         self._total = 0
 
     def total(self, worker_pid: int, arrived: int, finished: Mapping[int, int]) -> int:
-        """Take in the current worker's total and what the log tells of each worker; never falls."""
+        """Take in the current worker's total and what the log tells of each worker; never falls. Raises
+        StatisticsError for a total that cannot be true, and goes on from it at the next look."""
+        self._check(worker_pid, arrived)
         if worker_pid != self._current and worker_pid in self._arrived:
             del self._arrived[worker_pid]
             self._base[worker_pid] = finished.get(worker_pid, 0)
@@ -70,6 +75,12 @@ class Arrivals:
             del self._arrived[next(iter(self._arrived))]
         return self._total
 
+    def _check(self, worker_pid: int, arrived: int) -> None:
+        before, self._looked = self._looked if worker_pid == self._current else 0, arrived
+        if worker_pid == self._current and not before <= arrived <= before + LEAP:
+            self._arrived[worker_pid] = arrived
+            raise StatisticsError(f"HAProxy's total of requests went from {before} to {arrived}")
+
     def _raise(self, pid: int, count: int) -> None:
         before = self._arrived.get(pid, 0)
         if count > before or pid not in self._arrived:
@@ -78,10 +89,11 @@ class Arrivals:
 
 
 def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
-    """Parse the answer to `show info;show stat`. Raises StatisticsError where it is cut off or not what it should be."""
+    """Parse the answer to `show info;show stat`. Raises StatisticsError where it is cut off or not as it should be."""
     info, found, table = text.partition("# pxname,")
     pid = re.search(r"^Pid: ([0-9]{1,9})$", info, re.MULTILINE)
-    if not found or not pid or not table.endswith("\n\n") or "svname" not in table.partition("\n")[0].split(","):
+    columns = table.partition("\n")[0].split(",")
+    if not found or not pid or not table.endswith("\n\n") or "svname" not in columns:
         raise StatisticsError("HAProxy's statistics are cut off or malformed")
     rows = _table("pxname," + table)
     entry = _row(rows, frontend, "FRONTEND")
@@ -103,7 +115,10 @@ def parse_statistics(text: str, frontend: str, backend: str) -> Statistics:
 
 def _table(text: str) -> list[dict[str, str]]:
     try:
-        return list(csv.DictReader(text.splitlines()))
+        reader = csv.DictReader(text.splitlines())
+        if absent := COLUMNS - set(reader.fieldnames or ()):
+            raise StatisticsError(f"HAProxy's statistics have no column {', '.join(sorted(absent))}")
+        return list(reader)
     except csv.Error as error:
         raise StatisticsError(f"HAProxy's statistics are malformed: {error}") from error
 
@@ -125,7 +140,8 @@ def _text(row: Mapping[str, str | None], column: str) -> str:
 def _number(row: Mapping[str, str | None], column: str) -> int:
     value = row.get(column)
     if value is None or not NUMBER.fullmatch(value):
-        raise StatisticsError(f"HAProxy's statistics have no number in {row['pxname']}/{row['svname']}/{column}: {value!r}")
+        place = f"{row['pxname']}/{row['svname']}/{column}"
+        raise StatisticsError(f"HAProxy's statistics have no number in {place}: {value!r}")
     return int(value)
 
 

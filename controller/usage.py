@@ -1,8 +1,12 @@
-"""What control groups (v1 and v2) tell of an instance, the CPU it uses, and do to it: freeze, thaw, slow down."""
+"""What control groups (v1 and v2) tell of an instance, the CPU and memory it uses, and do to it: freeze, thaw, slow
+down, kill."""
 
 import contextlib
+import os
 import re
+import signal
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -33,11 +37,39 @@ def cpu_file(pid: int) -> Path:
     return control_file(pid, "cpuacct", "cpuacct.usage", "cpu.stat")
 
 
+def control_group(pid: int) -> Path:
+    """The folder of the control group that freezes the process. Raises OSError."""
+    return control_file(pid, "freezer", "freezer.state", "cgroup.freeze").parent
+
+
 def set_frozen(pid: int, frozen: bool) -> None:
     """Freeze or thaw all processes of the cgroup a process is in. LXC itself does not know of it. Raises OSError."""
-    path = control_file(pid, "freezer", "freezer.state", "cgroup.freeze")
-    words = ("FROZEN", "THAWED") if path.name == "freezer.state" else ("1", "0")
-    path.write_text(words[0] if frozen else words[1])
+    _freeze(control_group(pid), frozen)
+
+
+def _freeze(group: Path, frozen: bool) -> None:
+    v1 = group / "freezer.state"
+    if v1.exists():
+        v1.write_text("FROZEN" if frozen else "THAWED")
+    else:
+        (group / "cgroup.freeze").write_text("1" if frozen else "0")
+
+
+def thaw(group: Path) -> None:
+    """Let all processes of a control group go on; does nothing with one that is gone."""
+    with contextlib.suppress(OSError):
+        _freeze(group, frozen=False)
+
+
+def kill_all(group: Path) -> None:
+    """SIGKILL for all processes of a control group; does nothing with one that is gone."""
+    with contextlib.suppress(OSError):
+        if (group / "cgroup.kill").exists():  # version 2, from Linux 5.14 on
+            (group / "cgroup.kill").write_text("1")
+            return
+        for pid in (group / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
 
 
 # An instance that boots for the pool gets a sixteenth of what one that serves gets, where both want the CPU.
@@ -74,6 +106,42 @@ def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise ValueError(f"{text[:20]!r} is no number")
     return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What the kernel tells of an instance: CPU time used so far, and what its threads do, by `ps`'s letters."""
+
+    cpu_s: float
+    states: str
+
+    @property
+    def words(self) -> str:
+        """What threads that use no CPU do."""
+        if "T" in self.states:
+            return "its process is stopped"
+        return "its threads wait in the kernel, or are frozen" if "D" in self.states else "its threads wait"
+
+
+def signs(pid: int) -> Signs:
+    """The signs of life of a process and its control group. Raises OSError, ValueError."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return Signs(cpu_s(cpu_file(pid)), "".join(stat.rpartition(") ")[2][:1] for stat in stats))
+
+
+def memory_file(pid: int) -> Path | None:
+    """The file that counts how often the process's control group ran out of memory; None where there is none."""
+    with contextlib.suppress(OSError):
+        return control_file(pid, "memory", "memory.oom_control", "memory.events")
+    return None
+
+
+def out_of_memory(path: Path) -> bool:
+    """Was a process of the control group killed because there was no memory left in it?"""
+    with contextlib.suppress(OSError, ValueError):
+        words = path.read_text().split()
+        return "oom_kill" in words and int(words[words.index("oom_kill") + 1]) > 0
+    return False
 
 
 class CpuUsage:

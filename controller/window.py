@@ -74,6 +74,14 @@ class Counter:
         while len(self._points) > 2 and self._points[1][0] <= now_s - self.length_s:
             self._points.popleft()
 
+    def restart(self) -> None:
+        """Forget the points: the rate is not known, until there are new ones."""
+        self._points.clear()
+
+    def span_s(self) -> float:
+        """So many seconds the points cover."""
+        return self._points[-1][0] - self._points[0][0] if self._points else 0.0
+
     def rate(self) -> float | None:
         """Units per second over the last `length_s` seconds, None until two points exist."""
         if len(self._points) < 2:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import re
 import signal
 import sys
 from functools import partial
@@ -22,6 +23,7 @@ from experiments.simulator.parameters import DEFAULT, ParametersError, load_para
 from experiments.tuning import command as tuning
 
 CALIBRATED = ("ramp", "cpu")  # the scenarios whose instances' capacity is measured: rate-limited, and CPU-limited ones
+WHOLE = re.compile(r"[0-9]{1,12}")
 MOST_HOSTS, MOST_STRETCH = 10_000, 10_000
 
 
@@ -131,7 +133,7 @@ def _add_simulator(commands: Any) -> None:
 
 
 def _positive(text: str, most: int = 100) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    if not WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 1 to {most}")
     return int(text)
 
@@ -147,7 +149,7 @@ def _factor(text: str) -> float:
 
 
 def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
+    if not WHOLE.fullmatch(text) or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 0 to {2**32 - 1}")
     return int(text)
 

@@ -14,10 +14,11 @@ from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
-from experiments.loading import BrokenRun, read_mapping
+from controller.spelling import plain
+from experiments.loading import LONGEST_REASON, BrokenRun, read_mapping
 from experiments.metrics.elasticity import elastic_speedup
 from experiments.scenario import Expectation
 
@@ -105,7 +106,7 @@ def experiments_of(results: Path) -> list[Experiment]:
         try:
             found = _read(path.parent)
         except (BrokenRun, ValidationError, KeyError) as error:
-            log.warning("%s: left out: %s", path.parent, " ".join(str(error).split()))
+            log.warning("%s: left out: %s", path.parent, plain(str(error))[:LONGEST_REASON])
             continue
         if found is not None:
             runs[found.facts["name"], found.kind].append(found)
@@ -146,6 +147,21 @@ def write_means(path: Path, experiments: Iterable[Experiment]) -> None:
     pd.DataFrame(rows, columns=list(columns)).to_csv(path, index=False)
 
 
+class Facts(BaseModel):
+    """What run.json must tell of the experiment."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    title: str
+    hypothesis: str
+    order: int
+    arm: str
+    arms: list[str]
+    repeat: int
+    set: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A complete run of an experiment; `facts` is what its run.json tells of that."""
@@ -164,6 +180,7 @@ def _read(folder: Path) -> _Found | None:
     facts = info.get("experiment")
     if info.get("status") != "complete" or not isinstance(facts, dict):
         return None
+    Facts.model_validate(facts)
     summary = read_mapping(folder / "summary.json")
     repeat = Repeat(folder.name, facts["repeat"], bool(summary["valid"]), scalars(summary))
     expect = tuple(Expectation.model_validate(each) for each in facts["expect"])

@@ -1,12 +1,36 @@
 """A controller's journal as events on one axis of time, however often the controller was started."""
 
+import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 Event = dict[str, Any]
+
+LATEST_S = 1e12
+# What the readers of JSON, YAML and CSV raise: for values that are not what they seem, for what is nested too deeply.
+UNREADABLE = (
+    ValueError, yaml.YAMLError, csv.Error, RecursionError, TypeError, LookupError, AttributeError, ArithmeticError,
+)  # fmt: skip
+
+
+def event_of(line: str) -> Event | None:
+    """The event of a journal's line, None where it is none: cut off, malformed, or without a time or a name."""
+    try:
+        event = json.loads(line)
+    except UNREADABLE:
+        return None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return None
+    return event if _is_time(event.get("t_s")) and _is_time(event.get("monotonic_s", 0)) else None
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LATEST_S
 
 
 def on_one_axis(events: Iterable[Event]) -> Iterator[Event]:
@@ -21,14 +45,9 @@ def on_one_axis(events: Iterable[Event]) -> Iterator[Event]:
 
 
 def read_journal(path: Path) -> list[Event]:
-    """The journal's events; a last line that was cut off is left out."""
-    events = []
-    for line in path.read_text().splitlines():
-        try:
-            events.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return list(on_one_axis(events))
+    """The journal's events; lines that were cut off, as the last one of a controller that was killed, are left out."""
+    found = map(event_of, path.read_text(errors="replace").split("\n"))
+    return list(on_one_axis(event for event in found if event is not None))
 
 
 class Tail:
@@ -49,13 +68,14 @@ class Tail:
             file.seek(self._read_bytes)
             text, found, _ = file.read().rpartition(b"\n")
         self._read_bytes += len(text) + len(found)
-        for line in text.splitlines():
-            self._take(json.loads(line))
+        events = map(event_of, text.decode(errors="replace").split("\n"))
+        for event in (event for event in events if event is not None):
+            self._take(event)
 
     def _take(self, event: Event) -> None:
         self.counts[str(event.get("phase", event["event"]))] += 1
         if event["event"] == "start":
-            self._origin_s = event["monotonic_s"]
+            self._origin_s = event.get("monotonic_s", 0.0)
             self.first_s = self._origin_s if self.first_s is None else self.first_s
         elif event["event"] == "tick":
             self.tick, self.tick_s = event, self._origin_s + event["t_s"]

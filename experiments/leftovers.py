@@ -4,7 +4,7 @@ import contextlib
 import subprocess
 from pathlib import Path
 
-from controller.containers import lxc_path
+from controller.removal import lxc_path
 from controller.site import Site
 from experiments.faults.disk import SOURCE
 
@@ -16,6 +16,7 @@ def left_behind(site: Site = Site()) -> list[str]:  # noqa: B008
     found += [f"folder {path}" for path in lxc_path().glob(f"{ours}{site.service}-*")]
     found += [f"run-time file {path}" for path in Path("/run").glob(f"{site.prefix}*")]
     found += [f"link {path.name}" for path in Path("/sys/class/net").glob(f"{site.prefix}*")]
+    found += [f"table {line}" for line in _lines("nft", "list", "tables") if site.prefix in line]
     subnet = str(site.subnet.network_address).removesuffix("0")
     found += [f"route {line}" for line in _lines("ip", "route") if subnet in line]
     found += [f"mount {line}" for line in _mounts() if f"{ours}{site.service}-" in line or SOURCE in line]

@@ -9,11 +9,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from experiments.journal import on_one_axis
+from controller.spelling import plain
+from experiments.journal import UNREADABLE, event_of, on_one_axis
 
+LEAKS_PREFIX = "leaks-"  # begins the name of a folder of a leak test, see experiments.soak.leaks
 BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is no run; see report.bench
 TUNE_PREFIX = "tune-"  # begins the name of a folder of a search for parameters, which is no run either
 SWEEP_PREFIX = "sweep-"  # and of a folder of a sweep, see experiments.sweep
+LONGEST_REASON = 300
 OUTCOMES = ("served", "rejected", "failed", "dropped")
 REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "error")
 TICK_COLUMNS = ("t_s", "offered_rps", "booting", "standby", "in_service", "draining", "wanted")
@@ -27,7 +30,7 @@ class BrokenRun(Exception):
     """A run folder that cannot be read. The text is one line that names the file; `note` names it within results/."""
 
     def __init__(self, file: Path, reason: str) -> None:
-        reason = " ".join(reason.split())
+        reason = plain(reason)[:LONGEST_REASON]
         super().__init__(f"{file}: {reason}")
         self.note = f"{file.parent.name}/{file.name}: {reason}"
 
@@ -128,7 +131,7 @@ def read_mapping(file: Path) -> dict[str, Any]:
     text = read_text(file)
     try:
         value = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
+    except UNREADABLE as error:
         raise BrokenRun(file, f"is cut off or malformed ({error})") from None
     if not isinstance(value, dict):
         raise BrokenRun(file, "should hold a mapping")
@@ -138,14 +141,10 @@ def read_mapping(file: Path) -> dict[str, Any]:
 def read_journal(file: Path) -> list[dict[str, Any]]:
     """The journal's events in the order of the file, each with a numeric `t_s` and an `event`."""
     events: list[dict[str, Any]] = []
-    for number, line in enumerate(read_text(file).splitlines(), start=1):
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            raise BrokenRun(file, f"line {number} is cut off or malformed") from None
-        is_event = isinstance(event, dict) and isinstance(event.get("event"), str)
-        if not is_event or not isinstance(event.get("t_s"), int | float):
-            raise BrokenRun(file, f"line {number} lacks `t_s` or `event`")
+    for number, line in enumerate(read_text(file).removesuffix("\n").split("\n"), start=1):
+        event = event_of(line)
+        if event is None:
+            raise BrokenRun(file, f"line {number} is cut off or malformed, or lacks `t_s` or `event`")
         events.append(event)
     return list(on_one_axis(events))
 

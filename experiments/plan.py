@@ -100,8 +100,8 @@ def keys_of(folders: Iterable[Path]) -> dict[str, list[str]]:
     for folder in folders:
         try:
             told = json.loads((folder / "run.json").read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
-        if told.get("status") == "complete" and "key" in told:
+        if isinstance(told, dict) and told.get("status") == "complete" and isinstance(told.get("key"), str):
             found.setdefault(told["key"], []).append(folder.name)
     return found

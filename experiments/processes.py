@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from experiments.machine import ROOT
+from experiments.told import Told
 from loadgen.load import Load
 
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
@@ -18,7 +19,7 @@ LOCUST = str(ROOT / ".venv" / "bin" / "locust")
 STOP_S = 90.0
 
 
-class RunError(Exception):
+class RunError(Told):
     """The run could not be made; the message is for the user."""
 
 

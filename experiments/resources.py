@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.containers import lxc_path
+from controller.removal import lxc_path
 from controller.site import Site
 
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024

@@ -4,16 +4,19 @@ A scenario has one or more *arms*: variants that differ from it in what they nam
 load. Each arm is run `repeat` times, with one seed after the other.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from experiments.told import Told
+from loadgen.document import DocumentError, read_document
 from loadgen.load import Load, LoadError, error_line
 
 FOLDER = Path(__file__).parent / "scenarios"
+VALUE = re.compile(r"\{(\w+)(:g)?\}")  # of the load, in a hypothesis
 LAST = 99  # the order of a scenario that has none
 InstantKind = Literal[
     "kill-instance", "kill-application", "kill-zygote", "kill-worker", "kill-balancer", "kill-controller"
@@ -23,7 +26,7 @@ INSTANT: tuple[str, ...] = get_args(InstantKind)
 WHOLE = ("policy", "metrics")  # what a change replaces as a whole, for its keys belong together
 
 
-class ScenarioError(Exception):
+class ScenarioError(Told):
     """The scenario cannot be used; the message is one line with file, place and what is legal."""
 
 
@@ -92,14 +95,15 @@ class Scenario(Strict):
     def _fillable(self) -> "Scenario":
         try:
             self.claim()
-        except (KeyError, IndexError) as error:
+        except KeyError as error:
             raise ValueError(f"hypothesis: the load has no {error}") from error
         return self
 
     def claim(self) -> str:
         """The hypothesis with the load's and the policy's values in it."""
         values = {"duration_s": self.load.duration_s, **self.load.model_dump()}
-        return self.hypothesis.format(policy=self.policy, **values)
+        values["policy"] = self.policy
+        return VALUE.sub(lambda found: _written(values[found[1]], found[2]), self.hypothesis)
 
     def with_policy(self, path: str) -> "Scenario":
         """With another policy file; what the scenario says of its own policy goes."""
@@ -120,6 +124,10 @@ class Scenario(Strict):
         own = self.model_dump(exclude={"arms", "loads"}, exclude_unset=True) | {"hypothesis": self.claim()}
         document = merged(merged(own, {"load": load} if load else {}), changes)
         return parse(document, f"arms.{name}")
+
+
+def _written(value: Any, form: str | None) -> str:
+    return f"{value:g}" if form and isinstance(value, int | float) else str(value)
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,6 +167,8 @@ def load_scenario(name: str, overrides: Mapping[str, float], quick: bool = False
         raise ScenarioError(f"{name!r} is no scenario; known are {', '.join(names())}")
     document = _document(name)
     short = document.pop("quick", {})
+    if not isinstance(short, dict):
+        raise ScenarioError(f"{name}.yaml: quick: must be a mapping")
     scenario = parse(merged(document, short) if quick else document, f"{name}.yaml")
     try:
         return scenario.model_copy(update={"load": scenario.load.changed(**overrides)}) if overrides else scenario
@@ -168,9 +178,9 @@ def load_scenario(name: str, overrides: Mapping[str, float], quick: bool = False
 
 def _document(name: str) -> dict[str, Any]:
     try:
-        document = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{name}.yaml: is not YAML: {' '.join(str(error).split())}") from error
+        document = read_document(FOLDER / f"{name}.yaml")
+    except DocumentError as error:
+        raise ScenarioError(str(error)) from error
     if not isinstance(document, dict):
         raise ScenarioError(f"{name}.yaml: must be a mapping with the keys {', '.join(Scenario.model_fields)}")
     return document

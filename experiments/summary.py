@@ -28,7 +28,8 @@ from loadgen.summary import summarise as summarise_requests
 
 
 def read_requests(path: Path, origin_s: float) -> list[Record]:
-    """The load generator's records in order of their due times, moved from the machine's clock to the journal's."""
+    """The load generator's records in order of their due times, moved from the machine's clock to the journal's. Raises
+    ValueError, or KeyError for a column that is missing."""
 
     def moved(time_s: str) -> float | None:
         return round(float(time_s) - origin_s, 6) if time_s else None

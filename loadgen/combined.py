@@ -13,6 +13,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from loadgen import shapes, specs
 
 MOST_PARTS = 20
+MOST_CORNERS = 200_000  # times the number of shapes: each corner is looked at in all of them
 
 
 class Combination(specs.Spec):
@@ -28,7 +29,20 @@ class Combination(specs.Spec):
             raise ValueError(f"of: {self.factors[0]:g} is no shape; a number is legal in a product only")
         if not self.parts:
             raise ValueError("of: a product needs at least one shape")
+        if self.shapes_in_all > MOST_PARTS:
+            raise ValueError(f"of: these are {self.shapes_in_all} shapes in all; at most {MOST_PARTS} are legal")
+        if self.corners * self.shapes_in_all > MOST_CORNERS:
+            raise ValueError("of: these curves have too many corners to be combined; make periods longer, or the load "
+                             "shorter")  # fmt: skip
         return self
+
+    @property
+    def shapes_in_all(self) -> int:
+        return sum(part.shapes_in_all for part in self.parts)
+
+    @property
+    def corners(self) -> float:
+        return sum(part.corners for part in self.parts)
 
     @property
     def parts(self) -> tuple[AnySpec, ...]:

@@ -12,11 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
 from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, model_serializer, model_validator
 
 from loadgen.arrivals import due_times
 from loadgen.combined import AnySpec
+from loadgen.document import DocumentError, read_document
+from loadgen.faults import Fault, shown
 from loadgen.shapes import Shape, arrival_count
 from loadgen.specs import MOST_RPS, MOST_S, MOST_SEED, Duration, Share, Spec, Strict
 
@@ -24,7 +25,7 @@ SHAPES: tuple[str, ...] = tuple(each.model_fields["shape"].default for each in g
 TAGS = {*SHAPES, "open", "closed", "spec", "shape", "number"}  # pydantic puts them into a place; no document has them
 
 
-class LoadError(ValueError):
+class LoadError(Fault):
     """The load cannot be used; the message is one line with the place and what is legal."""
 
 
@@ -178,11 +179,9 @@ def parse_load(document: Any) -> Load:
 def read_load(path: Path) -> Load:
     """The load in a YAML or JSON file. Raises LoadError, which names the file."""
     try:
-        return parse_load(yaml.safe_load(path.read_text()))
-    except OSError as error:
-        raise LoadError(f"{path}: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LoadError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+        return parse_load(read_document(path))
+    except DocumentError as error:
+        raise LoadError(str(error)) from error
     except LoadError as error:
         raise LoadError(f"{path}: {error}") from error
 
@@ -194,11 +193,11 @@ def error_line(error: ValidationError) -> str:
     kept = [part for part in first["loc"][: -1 if is_field else None] if part not in TAGS]
     named = (*kept, first["loc"][-1]) if is_field else kept
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in named)
-    value = f"{first['input']!r}" if isinstance(first["input"], str | int | float) else ""
+    value = shown(first["input"]) if isinstance(first["input"], str | int | float) else ""
     message = first["msg"].removeprefix("Value error, ")
     if first["type"].startswith("union_tag"):
         given = first["input"].get("shape") if isinstance(first["input"], Mapping) else first["input"]
-        message = f"{given!r} is no shape" if given else "the shape is missing"
+        message = f"{shown(given)} is no shape" if given else "the shape is missing"
         message += f"; legal are {', '.join(SHAPES)}"
     elif first["type"].startswith("model_"):
         message = "is no mapping; legal is one such as {shape: constant, rate_rps: 5}"

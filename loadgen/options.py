@@ -15,10 +15,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from loadgen.faults import Fault, shown
+
 UNITS = {"_rps": "requests/s", "_s": "seconds"}  # what the ends of names mean
 
 
-class OptionError(ValueError):
+class OptionError(Fault):
     """An option's value is not legal; the message is one line that says what is."""
 
 
@@ -111,7 +113,7 @@ def option_error(error: ValidationError, options: Sequence[Option]) -> OptionErr
     if option and first["type"] == "missing":
         return OptionError(f"{option.flag} is missing: {option.legal} is legal")
     if option:
-        return OptionError(f"{option.flag} {str(first['input'])!r} is not legal: {option.legal} is")
+        return OptionError(f"{option.flag} {shown(str(first['input']))} is not legal: {option.legal} is")
     text = first["msg"].removeprefix("Value error, ")
     return OptionError(re.sub(r"\w+", lambda word: flags[word[0]].flag if word[0] in flags else word[0], text))
 

@@ -19,6 +19,7 @@ from loadgen import shapes
 ROOT = Path(__file__).resolve().parents[1]
 MOST_RPS, MOST_S = 1000, 3600
 MOST_SEED = 2**32 - 1
+CORNERS_A_PERIOD = 8
 LEAST_PERIOD_S = 0.1  # a shorter one is no change of the load, and makes for very many points
 
 Rate = Annotated[float, Field(ge=0, le=MOST_RPS)]
@@ -45,6 +46,16 @@ class Spec(Strict, ABC):
     HIGHEST: ClassVar[str] = ""
 
     @property
+    def shapes_in_all(self) -> int:
+        """Itself, or the shapes that it is made of."""
+        return 1
+
+    @property
+    def corners(self) -> float:
+        """About how many the curve has, over all shapes that it is made of."""
+        return 100
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The files that the shape is read from."""
         return ()
@@ -65,7 +76,15 @@ class Spec(Strict, ABC):
 class Simple(Spec):
     """A shape of so many seconds, known in closed form."""
 
+    PERIOD: ClassVar[tuple[str, ...]] = ()
+
     duration_s: Duration = Field(default=180.0, description="seconds in all")
+
+    @property
+    def corners(self) -> float:
+        """By the fields that are a period together."""
+        period_s = sum(getattr(self, name) for name in self.PERIOD) or self.duration_s
+        return super().corners + CORNERS_A_PERIOD * self.duration_s / period_s
 
     def with_duration(self, duration_s: float) -> Self:
         return self.replaced(duration_s=duration_s)
@@ -161,6 +180,7 @@ class Square(Simple):
     """A low and a high rate in turn."""
 
     HIGHEST = "high_rps"
+    PERIOD = ("period_s",)
 
     shape: Literal["square"] = "square"
     low_rps: Rate = Field(default=5.0, description="requests/s in the first part of a period")
@@ -175,6 +195,8 @@ class Square(Simple):
 class Triangle(LowAndPeak):
     """Up and down in straight lines, again and again."""
 
+    PERIOD = ("period_s",)
+
     shape: Literal["triangle"] = "triangle"
     period_s: Period = Field(default=60.0, description="seconds of a period")
 
@@ -184,6 +206,8 @@ class Triangle(LowAndPeak):
 
 class Sine(LowAndPeak):
     """Up and down as a sine, again and again, from the lowest rate on."""
+
+    PERIOD = ("period_s",)
 
     shape: Literal["sine"] = "sine"
     period_s: Period = Field(default=60.0, description="seconds of a period")
@@ -212,6 +236,7 @@ class OnOff(Simple):
     """A rate and nothing in turn."""
 
     HIGHEST = "high_rps"
+    PERIOD = ("on_s", "off_s")
 
     shape: Literal["onoff"] = "onoff"
     high_rps: HighRate = Field(default=40.0, description="requests/s while it is on")
@@ -225,6 +250,8 @@ class OnOff(Simple):
 class Noise(Simple):
     """A rate that wanders around its mean. Within a combination it can have a `seed` of its own; else the load's seed
     says which noise it is."""
+
+    PERIOD = ("interval_s",)
 
     shape: Literal["noise"] = "noise"
     mean_rps: HighRate = Field(default=20.0, description="mean requests/s")
@@ -251,6 +278,10 @@ class Trace(Spec):
     file: str = Field(description="a CSV file of lines time,requests or of one time each")
     speed: float = Field(default=1.0, gt=0, le=1e6, description="how many times faster than recorded")
     peak_rps: HighRate | None = Field(default=None, description="highest requests/s")
+
+    @property
+    def corners(self) -> float:
+        return len(self._curve.edges_s)
 
     @property
     def files(self) -> tuple[Path, ...]:

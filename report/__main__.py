@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.evidence import write_means, write_runs
 from experiments.loading import (
     BENCH_PREFIX,
+    LEAKS_PREFIX,
     SWEEP_PREFIX,
     TUNE_PREFIX,
     BrokenRun,
@@ -20,12 +21,14 @@ from experiments.metrics.capacity import PREFIX as CAPACITY_PREFIX
 from report.bench import newest_bench
 from report.capacity import load_capacities
 from report.rises import newest_rises
+from report.robustness import newest_trials
 from report.study import studies_of
 from report.typeset import Contents, signature_svg, write_report
 from report.words import plural
 
 MOST_RUNS = 6
-NO_RUN = (BENCH_PREFIX, CAPACITY_PREFIX, TUNE_PREFIX, SWEEP_PREFIX)  # begin the names of other folders in the results
+# Begin the names of other folders in the results.
+NO_RUN = (BENCH_PREFIX, LEAKS_PREFIX, CAPACITY_PREFIX, TUNE_PREFIX, SWEEP_PREFIX)
 NO_RUNS = "no complete run in {}/; run `make demo` or `sudo python -m experiments run ramp` first"
 
 
@@ -87,12 +90,15 @@ def gather(results: Path) -> Contents:
     bench, broken = newest_bench(results)
     capacities, broken_too = load_capacities(results)
     rises, broken_rises = newest_rises(results)
-    skipped_kinds = {"benchmark": broken, "measurement of capacity": broken_too, "sweep": broken_rises}
+    trials, broken_trials = newest_trials(results)
+    skipped_kinds = {
+        "benchmark": broken, "measurement of capacity": broken_too, "sweep": broken_rises, "trial": broken_trials
+    }  # fmt: skip
     for what, skipped in skipped_kinds.items():
         for note in skipped:
             print(f"skipped a broken {what}: {note}", file=sys.stderr)
             notes.append(f"A broken {what} was left out: {note}.")
-    return Contents(results, studies, shown, notes, bench, capacities, rises)
+    return Contents(results, studies, shown, notes, bench, capacities, rises, trials)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -13,9 +13,9 @@ DEFINITIONS: list[tuple[str, str, str]] = [
     ("not served", "%", "share of the offered requests that were rejected, failed or dropped"),
     (
         "cause", "requests",
-        "why a request was not served, the first that is true: it waited too long in a queue; an instance had "
-        "stopped; the fleet was too small with instances booting; it was too small with none on the way; an instance "
-        "was draining; HAProxy was being reloaded; other",
+        "why a request was not served, the first that is true: the disk was full; it waited too long in a queue; an "
+        "instance had stopped; the fleet was too small with instances booting; it was too small with none on the way; "
+        "an instance was draining; HAProxy was being reloaded; other",
     ),
     ("latency", "ms", "end of the answer minus the time at which the request was due, served requests only"),
     (

@@ -16,6 +16,7 @@ from report.series import Floats
 
 Handles = list[Any]
 PERCENTILES = ("p50", "p95", "p99")
+MOST_NAMED_FAULTS = 6
 MARK_PT, SMALL_MARK_PT = 4.2, 3.0
 
 
@@ -95,10 +96,11 @@ def draw_latency(axes: Axes, run: Run, edges_s: Floats) -> Handles:
 
 
 def draw_faults(axes: Axes, run: Run, named: bool) -> None:
-    """A line for each fault that was caused in the run, with its name above where `named`."""
-    for fault in series.faults(run):
+    """A line for each fault that was caused in the run, with its name above where `named` and they are few."""
+    found = series.faults(run)
+    for fault in found:
         axes.axvline(fault.t_s, color=style.VERMILLION, linewidth=0.8, linestyle=(0, (2, 1)), zorder=0.7)
-        if named:
+        if named and len(found) <= MOST_NAMED_FAULTS:
             axes.annotate(
                 f"× {fault.target}", (fault.t_s, 0.5), (3, 0), xycoords=("data", "axes fraction"),
                 textcoords="offset points", va="center", fontsize=style.SMALL_PT,

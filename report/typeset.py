@@ -17,6 +17,7 @@ from report.definitions import DEFINITIONS
 from report.loads import loads_of
 from report.plates import Plates
 from report.rises import Rises
+from report.robustness import Trial, robustness_data
 from report.signature import HEIGHT_MM, signature_figure
 from report.simulated import Twin, load_twin, twins_of
 from report.study import Study
@@ -38,6 +39,7 @@ class Contents:
     bench: Bench | None = None
     capacities: Sequence[Capacity] = ()
     rises: Rises | None = None
+    trials: Sequence[Trial] = ()
 
     @property
     def shown(self) -> list[Run]:
@@ -84,6 +86,7 @@ def page_data(contents: Contents, infos: Sequence[environment.Info], plates: Pla
         "simulator": chapters.simulator_section(twins, plates),
         "rises": chapters.rises_section(contents.rises, plates),
         "shadows": chapters.shadows_section(shadowed, plates),
+        "robustness": robustness_data(contents.trials, plates.save),
         "missing": missing(contents, twins),
         "environment": environment.environment_rows(infos),
         "definitions": DEFINITIONS,

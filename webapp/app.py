@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from time import monotonic
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 from flask_restful import Api, Resource
+from limits.storage import memory as limiter_memory
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import wrap_file
@@ -183,7 +186,12 @@ def pace(app: Flask, requests_per_second: int) -> None:
 
 
 def limit_rate(app: Flask, requests_per_second: int) -> None:
-    """Limit all requests of all clients together, save the health check; 0 sets no limit."""
+    """Limit all requests of all clients together, save the health check; 0 sets no limit.
+
+    By the monotonic clock: when the machine's clock goes back, the limiter's own would refuse all until it has come
+    to where it was.
+    """
+    limiter_memory.time = SimpleNamespace(time=monotonic)  # type: ignore[assignment, attr-defined]
     limiter = Limiter(
         key_func=lambda: "everyone",
         application_limits=[f"{requests_per_second}/second"] if requests_per_second else [],

@@ -12,6 +12,7 @@ import json
 import time
 from typing import Any
 
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
@@ -75,6 +76,38 @@ class Transfer:
         return self.moved_bytes < (now_s - self.begun_s - PATIENCE_S) * LEAST_BYTES_PER_S
 
 
+class Body(OverflowableBuffer):  # type: ignore[misc]
+    """A request's body. What the disk does not take is dropped, and `trouble` tells why, but the client may finish.
+
+    Were it answered before, and its connection closed, it might lose the answer: to bytes that nobody reads, the kernel
+    answers with a reset.
+    """
+
+    trouble: OSError | None = None
+    dropped_bytes = 0
+
+    def __len__(self) -> int:
+        return int(super().__len__()) + self.dropped_bytes
+
+    def append(self, data: bytes) -> None:
+        """Hold these bytes, or count them."""
+        if self.trouble is None:
+            held_bytes = len(self)
+            try:
+                super().append(data)
+                return
+            except OSError as error:
+                self.trouble = error
+                self.close()
+                self.buf, self.strbuf, self.dropped_bytes = None, b"", held_bytes
+        self.dropped_bytes += len(data)
+
+    def close(self) -> None:
+        """Drop the body. What a full disk did not take is tried once more here: that failure is not news."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
     """Turns every failure of waitress's parser into an answer, and refuses a large body without reading it."""
 
@@ -84,16 +117,12 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """Take bytes from the client; the number of bytes used. Sets `error` and `completed` on failure."""
-        self.transfer.moved_bytes += len(data)
         try:
             consumed = int(super().received(data))
-        except OSError as error:  # the file that holds the body
-            full = error.errno in FULL_ERRNOS
-            self.refuse(InsufficientStorage(STORAGE_FULL) if full else InternalServerError("cannot hold the body"))
-            return len(data)
         except ValueError:  # urlsplit, int: waitress would close the connection without a word
             self.refuse(BadRequest("malformed URL or Content-Length"))
             return len(data)
+        self.transfer.moved_bytes += consumed
         self._check_body()
         if self.error or self.body_rcv is None:
             # waitress would send "100 Continue" and wait for a body that is refused, or that does not exist.
@@ -110,10 +139,11 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
         self.completed = True
         self.expect_continue = False
 
-    def close(self) -> None:
-        """Drop the body. What a full disk did not take is tried once more here: that failure is not news."""
-        with contextlib.suppress(OSError):
-            super().close()
+    def parse_header(self, header_plus: bytes) -> None:
+        """Understand the headers, and prepare for the body."""
+        super().parse_header(header_plus)
+        if self.body_rcv is not None:
+            self.body_rcv.buf = Body(self.adj.inbuf_overflow)
 
     def _check_body(self) -> None:
         if "TRANSFER_ENCODING" in self.headers and self.version != "1.1":
@@ -129,6 +159,9 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
         max_bytes = self.adj.max_request_body_size - FRAMING_BYTES
         if body_bytes > max_bytes or isinstance(self.error, RequestEntityTooLarge):
             self.refuse(RequestEntityTooLarge(too_large_message(max_bytes)))
+        if self.completed and self.error is None and self.body_rcv is not None and self.body_rcv.buf.trouble:
+            full = self.body_rcv.buf.trouble.errno in FULL_ERRNOS
+            self.refuse(InsufficientStorage(STORAGE_FULL) if full else InternalServerError("cannot hold the body"))
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]
@@ -136,6 +169,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     error_task_class = JsonErrorTask
     parser_class = StrictParser
+    request: StrictParser | None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.answer = Transfer()
@@ -144,7 +178,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     @property
     def begun_s(self) -> float:
         """When that began for which the client is now waited for: its request, else the last answer."""
-        return float((self.request.transfer if self.request else self.answer).begun_s)
+        return (self.request.transfer if self.request else self.answer).begun_s
 
     def write_soon(self, data: Any) -> int:
         """Send, when the client takes it."""

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 
 from controller import network
 from controller.app import prepare_objects_dir, remove_instances
-from controller.containers import Containers, lxc_path
+from controller.containers import Containers
+from controller.removal import lxc_path
 from controller.rundir import prepare_run_dir, remove_run_dir
 from controller.site import Site
 from experiments.bench.model import Context, Samples, Series
@@ -80,6 +81,8 @@ def _instances(site: Site) -> Iterator[tuple[Containers, Containers]]:
         prepare_objects_dir(site)
         network.create(site)
         forked.prepare()
+        for containers in (plain, forked):
+            containers.map_ids()
         yield plain, forked
     finally:
         remove_instances(forked)

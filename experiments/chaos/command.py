@@ -9,7 +9,7 @@ from experiments.machine import ROOT
 from experiments.processes import say
 from loadgen.specs import MOST_S, MOST_SEED
 
-CHAOS_S, QUICK_S, SOAK_S, LEAST_S = 600.0, 30.0, 3600.0, 20.0
+CHAOS_S, QUICK_S, SOAK_S, LEAST_S = 600.0, 20.0, 3600.0, 20.0
 CYCLES, MOST_CYCLES = 1000, 1_000_000
 
 

@@ -22,7 +22,7 @@ class Pace:
 
 
 CHAOS = Pace()
-QUICK = Pace(gap_s=(0.5, 1.0), lasting_s=(0.5, 1.0), quiet_s=5.0)
+QUICK = Pace(gap_s=(0.3, 0.6), lasting_s=(0.4, 0.8), quiet_s=3.0)
 FULL_S = 1.0  # how long the disk is full at most: meanwhile nothing is stored, and each client that tries is told so
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.chaos import verdict
-from experiments.chaos.plan import Pace, drawn
+from experiments.chaos.plan import QUICK, Pace, drawn
 from experiments.chaos.verdict import Point
 from experiments.leftovers import left_behind
 from experiments.machine import ROOT
@@ -48,9 +48,10 @@ def chaos_scenario(seed: int, duration_s: float, kinds: Sequence[str], pace: Pac
 
 @dataclass
 class ChaosRun(Run):
-    """The run of a chaos scenario; `kinds` are those of its faults."""
+    """The run of a chaos scenario; `kinds` are those of its faults, a `quick` one shows only that all works."""
 
     kinds: Sequence[str] = ()
+    quick: bool = False
     points: list[Point] = field(default_factory=list)
     _trouble: str = ""
     _ends: list[int] = field(default_factory=list)
@@ -101,8 +102,8 @@ class ChaosRun(Run):
             fault["not_served"] = lost_around(fault, records)
         self.points = self._points(figures)
         write_json(self.folder / "chaos.json", {
-            "seed": self.scenario.load.seed, "held": self.held, "points": verdict.told(self.points),
-            "by_kind": verdict.by_kind(self.faults),
+            "seed": self.scenario.load.seed, "quick": self.quick, "held": self.held,
+            "points": verdict.told(self.points), "by_kind": verdict.by_kind(self.faults),
         })  # fmt: skip
         return figures
 
@@ -136,7 +137,7 @@ def lost_around(fault: dict[str, Any], records: Sequence[Record]) -> int:
 
 def run_chaos(seed: int, duration_s: float, kinds: Sequence[str], pace: Pace, results: Path) -> bool:
     """Make the run, tell the verdict; whether all was kept. Raises RunError."""
-    run = ChaosRun("chaos", chaos_scenario(seed, duration_s, kinds, pace), results, kinds=kinds)
+    run = ChaosRun("chaos", chaos_scenario(seed, duration_s, kinds, pace), results, kinds=kinds, quick=pace == QUICK)
     say(f"chaos, seed {seed}: {len(run.scenario.faults)} faults of {len(kinds)} kinds in {duration_s:g} s")
     run.execute()
     say("\n".join(point.line for point in run.points))

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from controller.config import Service
+from controller.spelling import plain
 from loadgen.load import Load
 
 PREFIX = "capacity-"  # begins the name of a folder of results with such a measurement
@@ -121,7 +122,7 @@ def _read(path: Path) -> _Measured | None:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        log.warning("%s: left out: %s: %s", path, place, first["msg"])
-    except (OSError, ValueError) as error:
-        log.warning("%s: left out: %s", path, error)
+        log.warning("%s: left out: %s: %s", path, plain(place), first["msg"])
+    except (OSError, ValueError, RecursionError) as error:
+        log.warning("%s: left out: %s", path, plain(str(error)))
     return None

@@ -11,7 +11,7 @@ from experiments.objects.contents import Names, content
 from experiments.objects.history import ABSENT, DONE, FAILED, UNKNOWN, History, Operation
 
 TIMEOUT_S = 10.0
-METHODS = {"put": "PUT", "get": "GET", "delete": "DELETE", "list": "GET", "clear": "DELETE"}
+METHODS = {"put": "PUT", "get": "GET", "delete": "DELETE", "list": "GET"}
 SERVED = {200, 201, 204}
 # Refused before anything was done: by the application, or by HAProxy (503: it could give the request to nobody).
 REFUSED = {400, 405, 413, 414, 429, 503, 507}
@@ -37,7 +37,7 @@ class Recorder:
         return self._do(client, "put", key, body, self._names.add(key, number, body))
 
     def do(self, client: int, action: str, key: str = "") -> Operation:
-        """Any other action; `list` and `clear` have no key."""
+        """Any other action; `list` has no key."""
         return self._do(client, action, key)
 
     def _do(self, client: int, action: str, key: str, body: bytes | None = None, value: str = "") -> Operation:

@@ -68,10 +68,10 @@ class Verdict:
         outcomes = Counter(each.outcome for each in operations)
         written = sum(each.action == "put" and each.outcome == DONE for each in operations)
         counts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
-        told_counts = f"{len(operations):,} operations ({counts}) on {len(self.history.keys)} objects"
+        told_counts = f"{len(operations):,} operations on {_many(len(self.history.keys), 'object')} ({counts})"
         if self.holds:
             return f"objects are safe: {told_counts}; all of {written:,} acknowledged writes whole and in order"
-        lines = [f"objects are NOT safe: {told_counts}; {len(self.violations)} violations"]
+        lines = [f"objects are NOT safe: {told_counts}; {_many(len(self.violations), 'violation')}"]
         lines += [violation.text() for violation in self.violations]
         return "\n".join(lines + [f"{key}: not seen at the end" for key in self.unseen])
 
@@ -84,3 +84,7 @@ def told(operation: Operation, key: str) -> str:
     value = f" {operation.value}" if operation.value else ""
     times = f"{operation.began_s:.4f} to {operation.ended_s:.4f} s"
     return f"{what}{value}, {operation.outcome} ({operation.answer}), {times}"
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -12,7 +12,7 @@ import numpy as np
 from controller.config import PolicyFile
 from experiments import summary
 from experiments.bench.table import aligned
-from experiments.journal import Event, read_journal
+from experiments.journal import UNREADABLE, Event, read_journal
 from experiments.processes import RunError
 from experiments.runner import write_json
 from experiments.simulator.engine import Simulation
@@ -75,7 +75,7 @@ def read(folder: Path) -> Recorded:
             settings_of(folder / "policy.yaml"), told.get("settle_s"), told["machine"],
             read_journal(folder / "journal.jsonl"), summary.read_requests(folder / "requests.csv", 0.0),
         )  # fmt: skip
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise RunError(f"{folder}: is no complete run ({error})") from error
     if not recorded.records or not recorded.ticks_s:
         raise RunError(f"{folder}: is no complete run (no request, or no tick)")

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from controller.policies.base import Strict
 from controller.ports import BootWay
+from experiments.told import Told
 
 DEFAULT = Path(__file__).parent / "default.json"
 MOST_QUANTILES = 100
@@ -24,7 +25,7 @@ Seconds = Annotated[float, Field(ge=0, le=600)]
 Share = Annotated[float, Field(ge=0, le=10)]
 
 
-class ParametersError(Exception):
+class ParametersError(Told):
     """The file of parameters cannot be used; the message is one line."""
 
 

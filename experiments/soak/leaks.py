@@ -17,6 +17,7 @@ from controller.site import Site
 from experiments.chaos.verdict import Point, told
 from experiments.journal import Tail
 from experiments.leftovers import left_behind
+from experiments.loading import LEAKS_PREFIX
 from experiments.machine import machine, versions
 from experiments.processes import hand_over, say
 from experiments.resources import Sample, sample
@@ -24,20 +25,19 @@ from experiments.runner import check_host, write_json
 from experiments.soak import verdict
 from experiments.testbed import Policy, Testbed, controller
 
-PREFIX = "leaks-"
 LOW, HIGH = 1, 5
 A_TIME = HIGH - LOW  # so many start and stop each time
 LEAST_WARM_UP, WARM_UP_SHARE = 2, 0.1  # times: pools, caches and the allocator come to their size
-REST_S = 6.0
+REST_S = 4.0
 LOOK_TIMES = 10
-SETTLED_S = 3.0  # within a rest
+SETTLED_S = 2.0  # within a rest
 ONE_S = 10.0  # for an instance to come and go; more is too long
 
 
 def run_leaks(cycles: int, results: Path) -> bool:
     """So many starts and stops at least; whether nothing leaked. Raises RunError."""
     check_host()
-    folder = results / f"{PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    folder = results / f"{LEAKS_PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True)
     times = -(-cycles // A_TIME)
     warm_up = max(LEAST_WARM_UP, round(times * WARM_UP_SHARE))

@@ -1,6 +1,7 @@
 """`python -m experiments tune`: its options, the search, and the confirmation on real containers."""
 
 import argparse
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 100_000:
+    if not re.fullmatch(r"[0-9]{1,12}", text) or not 1 <= int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 1 to 100000")
     return int(text)
 

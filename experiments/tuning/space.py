@@ -15,17 +15,19 @@ from pydantic.fields import FieldInfo
 from controller.config import PolicyFile
 from controller.policies import POLICIES
 from controller.policies.rules import Then
+from experiments.told import Told
 
 SPREAD = 3.0  # from a third of the given value to three times as much
 DIGITS = 3  # of the values that are tried
 BOUNDS = ("minimum", "maximum")  # of the fleet: they are the task, not the policy
 STEP = re.compile(r"(\d+)(%?)")
-RANGE = re.compile(r"(-?[\d.]+)\.\.(-?[\d.]+)")
+NUMBER = r"(-?[0-9]+(?:\.[0-9]+)?|-?\.[0-9]+)"
+RANGE = re.compile(rf"{NUMBER}\.\.{NUMBER}")
 
 Place = tuple[str | int, ...]
 
 
-class SpaceError(Exception):
+class SpaceError(Told):
     """There is nothing to search, or not there; the message is one line."""
 
 

@@ -53,8 +53,6 @@ class PiecewiseLinear(Shape):
 
     @cached_property
     def highest_rps(self) -> float:
-        if self.resolution_s:
-            return super().highest_rps
         lines = pairwise(self.points)
         return max(max(rate, later_rate) for (t_s, rate), (later_s, later_rate) in lines if later_s > t_s)
 

@@ -128,6 +128,10 @@ class Scaled(Shape):
     def resolution_s(self) -> float:
         return self.part.resolution_s
 
+    @cached_property
+    def highest_rps(self) -> float:
+        return self.factor * self.part.highest_rps
+
     def rate(self, t_s: float) -> float:
         return self.factor * self.part.rate(t_s)
 

@@ -6,14 +6,22 @@ import csv
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from loadgen.faults import Fault, shown
 from loadgen.shapes.linear import PiecewiseLinear, Point
 from loadgen.shapes.shape import Shape
 
 MOST_LINES = 200_000
+MOST_REQUESTS = 1e12  # of an interval
+LATEST_S = 1e12  # a time; the year 9999 is before it
+LEAST_INTERVAL_S = 1e-6
+MOST_INTERVALS = 1e9
+LONGEST_S = 1e9  # when it is replayed
 SPACING_TOLERANCE = 0.1  # of an interval, by which a time may be off
+LEAST_GAP_S = 1e-9
 FIRST_S = 0.001  # when the first of the requests that were recorded one by one is due
 UNITS_S = {"minute": 60.0, "hour": 3600.0}  # what the header calls a time that is a number; else it is seconds
 LEGAL = "on each line a time (seconds, or ISO 8601), or time,requests"
@@ -21,7 +29,7 @@ LEGAL = "on each line a time (seconds, or ISO 8601), or time,requests"
 Line = tuple[int, float, float | None]  # number in the file, time in s, requests (None: a request at that time)
 
 
-class TraceError(ValueError):
+class TraceError(Fault):
     """A trace cannot be read; the message is one line that names the file and the line."""
 
 
@@ -33,6 +41,12 @@ class ArrivalTimes(PiecewiseLinear):
     def resolution_s(self) -> float:
         return 1.0
 
+    @cached_property
+    def highest_rps(self) -> float:
+        """Of the whole seconds it is one in which a request came, or the one after: between two the rate is even."""
+        seconds = {math.floor(edge_s) + after for edge_s in self.edges_s for after in (0, 1)}
+        return max(self.integral(second + 1) - self.integral(second) for second in seconds)
+
 
 def read_trace(path: Path, speed: float = 1.0, peak_rps: float | None = None) -> Shape:
     """The load recorded in a CSV file, `speed` times as fast, with `peak_rps` as its highest rate (None: as it comes).
@@ -43,6 +57,9 @@ def read_trace(path: Path, speed: float = 1.0, peak_rps: float | None = None) ->
     no request. Rates are only multiplied to reach the peak, so that peak and mean keep their ratio. Raises TraceError.
     """
     lines = read_lines(path)
+    length_s = (lines[-1][1] - lines[0][1]) / speed
+    if length_s > LONGEST_S:
+        raise TraceError(f"{path}: lasts {length_s:g} s at this speed; at most {LONGEST_S:g} are legal")
     shape = _counted(path, lines, speed) if lines[0][2] is not None else _one_by_one(path, lines, speed)
     if not shape.highest_rps:
         raise TraceError(f"{path}: there is no request in it")
@@ -67,10 +84,10 @@ def read_lines(path: Path) -> list[Line]:
 def _lines(path: Path, rows: Iterable[list[str]]) -> Iterator[Line]:
     unit_s, columns = 1.0, 0
     for number, cells in enumerate(rows, start=1):
-        if not "".join(cells).strip():
-            continue
         if number > MOST_LINES:
             raise TraceError(f"{path}: has more than {MOST_LINES} lines")
+        if not "".join(cells).strip():
+            continue
         if not columns:
             columns = len(cells)
             if _is_header(cells):
@@ -99,10 +116,10 @@ def _seconds(text: str, unit_s: float) -> float:
         try:
             moment = datetime.fromisoformat(text.strip())
         except ValueError:
-            raise ValueError(f"{text[:40]!r} is no time") from None
+            raise ValueError(f"{shown(text)} is no time") from None
         time_s = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if not math.isfinite(time_s):
-        raise ValueError(f"{text[:40]!r} is no time")
+    if not abs(time_s) <= LATEST_S:
+        raise ValueError(f"{shown(text)} is no time")
     return time_s
 
 
@@ -111,16 +128,19 @@ def _requests(text: str) -> float:
         requests = float(text or 0)
     except ValueError:
         requests = math.nan
-    if not 0 <= requests < math.inf:
-        raise ValueError(f"{text[:40]!r} is no number of requests")
+    if not 0 <= requests <= MOST_REQUESTS:
+        raise ValueError(f"{shown(text)} is no number of requests")
     return requests
 
 
 def _counted(path: Path, lines: Sequence[Line], speed: float) -> PiecewiseLinear:
     """The requests of each interval, evenly within it."""
     interval_s = min(later_s - start_s for (_, start_s, _), (_, later_s, _) in pairwise(lines))
-    if not interval_s:
+    if interval_s < LEAST_INTERVAL_S:
         raise TraceError(f"{path}: two lines have the same time; legal are rising times, one a line")
+    if lines[-1][1] - lines[0][1] > MOST_INTERVALS * interval_s:
+        raise TraceError(f"{path}: two lines are but {interval_s:g} s apart, and all more than {MOST_INTERVALS:g} "
+                         "times that")  # fmt: skip
     points: list[Point] = []
     start, start_s = 0, lines[0][1]  # of an interval: which one it is, and its time
     for number, time_s, requests in lines:
@@ -149,5 +169,7 @@ def _one_by_one(path: Path, lines: Sequence[Line], speed: float) -> ArrivalTimes
         due_s += [(time_s + min(gaps_s) * number / together) / speed + FIRST_S for number in range(together)]
     points: list[Point] = []
     for start_s, end_s in pairwise((0.0, *due_s)):
+        if end_s - start_s < LEAST_GAP_S:
+            raise TraceError(f"{path}: there are requests less than {LEAST_GAP_S:g} s apart at this speed")
         points += [(start_s, 1 / (end_s - start_s)), (end_s, 1 / (end_s - start_s))]
     return ArrivalTimes(tuple(points))

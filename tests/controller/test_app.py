@@ -18,8 +18,7 @@ from controller.haproxy import HAProxy
 from controller.journal import NoJournal
 from controller.lock import controller_pid, only_one
 from controller.loop import Loop
-from controller.model import Phase
-from controller.ports import Booted, ControllerError, Event, Failed
+from controller.ports import Booted, ControllerError, Event
 from controller.rundir import remove_run_dir
 from tests.controller.build import LocalSite, local_site
 
@@ -107,15 +106,6 @@ def test_signal_ends_the_wait_for_events_at_once(controller: Controller) -> None
     controller._handle_events_until(began_s + 60)
     timer.join()
     assert controller._now() - began_s < 30
-
-
-def test_dead_instance_is_reported_once(controller: Controller, monkeypatch: pytest.MonkeyPatch) -> None:
-    controller._fleet.adopt("web-1", 1, 0.0, Phase.IN_SERVICE)
-    monkeypatch.setattr(controller._containers, "died", lambda: {"web-1", "web-2"})
-    controller._report_deaths()
-    controller._report_deaths()
-    assert controller._host.events.get_nowait() == Failed("web-1", "its first process ended")
-    assert controller._host.events.empty()
 
 
 def test_lock_is_held_by_one_controller_at_a_time(site: LocalSite) -> None:

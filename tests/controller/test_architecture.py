@@ -13,8 +13,8 @@ from tests.controller.build import ROOT
 
 # lower ones first
 CORE = (
-    "model", "window", "spelling", "policies", "limits", "judge", "actions", "roster", "fleet", "ports", "shadows",
-    "loop",
+    "model", "window", "spelling", "policies", "limits", "judge", "actions", "roster", "backoff", "fleet", "ports",
+    "shadows", "loop",
 )  # fmt: skip
 EDGE = ("app", "clean", "cli", "dryrun", "__main__")  # nothing below may import these
 OURS = {"webapp", "controller", "loadgen", "experiments", "report", "tests"}
@@ -117,8 +117,8 @@ def test_report_is_made_of_what_experiments_tell() -> None:
         assert roots(path) & OURS <= {"report", "experiments"}, path
 
 
-def test_only_containers_knows_lxc() -> None:
-    assert [part(path) for path in sources("controller") if "lxc" in roots(path)] == ["containers"]
+def test_only_containers_and_their_removal_know_lxc() -> None:
+    assert [part(path) for path in sources("controller") if "lxc" in roots(path)] == ["containers", "removal"]
 
 
 def test_only_the_commands_print() -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from controller import containers
+from controller.applications import Application
 from controller.container_config import instance_config
 from controller.containers import BootError, Containers
 from controller.ports import ControllerError
 from controller.processes import run
 from controller.site import Site
-from controller.zygote import last_line
+from controller.zygote import first_error, last_line
 from tests.controller.build import LocalSite
 
 TEMPLATE = Path("/var/lib/lxc/tidebed-template")
@@ -57,6 +58,13 @@ def test_object_directory_lends_no_devices_programs_or_privileges() -> None:
     assert {"nosuid", "nodev", "noexec"} <= set(options)
 
 
+def test_mapped_ids_are_an_instance_s_and_its_object_directory_s() -> None:
+    text = instance_config(Site(), TEMPLATE, 3, {}, mapped=True)
+    assert "\nlxc.idmap = u 0 2097152000 65536\nlxc.idmap = g 0 2097152000 65536\n" in text
+    assert ",noexec,idmap=container 0 0\n" in text
+    assert "idmap" not in instance_config(Site(), TEMPLATE, 3, {})
+
+
 def test_environment_is_passed_in_a_fixed_order() -> None:
     made = [value for key, value in config(B="2", A="1") if key == "lxc.environment"]
     assert made == ["A=1", "B=2"]
@@ -79,10 +87,41 @@ def made(tmp_path: Path) -> Containers:
     return Containers(LocalSite(folder=tmp_path), {}, threading.Event())
 
 
+def test_instances_with_and_without_mapped_ids_are_taken_over(
+    made: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether an instance can have them may change between one controller and the next."""
+    monkeypatch.setattr(made, "running", lambda: {"web-1": 1, "web-2": 2, "web-3": 3, "web-4": 4})
+    made._dir.mkdir(parents=True)
+    for slot, mapped in ((1, True), (2, False)):
+        (made._dir / f"web-{slot}.conf").write_text(made._config(slot, mapped) + "lxc.console.logfile = x\n")
+    (made._dir / "web-3.conf").write_text(made._config(4, True))
+    assert made.started_otherwise() == ["web-3", "web-4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("", ""),
+        ("lxc-copy t 2026 WARN     conf - ../src/lxc/conf.c:f:1 - nothing\n", ""),
+        (
+            "lxc-copy t 2026 ERROR    a - ../src/lxc/a.c:f:1 - Read-only file system - unable to open x: ignoring\n"
+            "lxc-copy t 2026 ERROR    b - ../src/lxc/b.c:g:2 - Permission denied - Failed to mount y\n"
+            "lxc-copy t 2026 ERROR    c - ../src/lxc/c.c:h:3 - Failed to spawn\n",
+            "Permission denied - Failed to mount y",
+        ),
+    ],
+)
+def test_first_error_of_lxc_s_log_is_the_cause(tmp_path: Path, text: str, first: str) -> None:
+    (tmp_path / "log").write_text(text)
+    assert first_error(tmp_path / "log") == first
+    assert first_error(tmp_path / "none") == ""
+
+
 def watch(made: Containers, name: str, pid: int) -> int:
     """Watch a process in place of a container's first one; the descriptor that is used for it."""
-    made._pidfds[name] = (pid, os.pidfd_open(pid))
-    return made._pidfds[name][1]
+    made.applications._known[name] = Application(pid, os.pidfd_open(pid), Path("/nonexistent"), None)
+    return made.applications._known[name].pidfd
 
 
 def test_end_of_a_first_process_is_noticed(made: Containers) -> None:
@@ -96,8 +135,8 @@ def test_end_of_a_first_process_is_noticed(made: Containers) -> None:
 
 def test_what_is_forgotten_is_closed(made: Containers) -> None:
     descriptor = watch(made, "web-1", os.getpid())
-    made._forget("web-1")
-    made._forget("web-1")
+    made.applications.forget("web-1")
+    made.applications.forget("web-1")
     assert (made.died(), made.pids()) == (set(), {})
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
@@ -108,7 +147,7 @@ def test_wait_for_a_boot_ends_when_the_controller_closes(made: Containers) -> No
     made._closing.set()
     with pytest.raises(BootError, match="no healthy answer"):
         made.await_health("web-1", 1)
-    made._forget("web-1")
+    made.applications.forget("web-1")
 
 
 def test_wait_for_a_boot_ends_when_the_instance_is_stopped(made: Containers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,10 +156,10 @@ def test_wait_for_a_boot_ends_when_the_instance_is_stopped(made: Containers, mon
 
     def knock(address: str, _: int) -> None:
         knocks.append(address)
-        made._forget("web-1")
+        made.applications.forget("web-1")
 
     watch(made, "web-1", os.getpid())
-    monkeypatch.setattr(containers, "_knock", knock)
+    monkeypatch.setattr(containers, "knock", knock)
     monkeypatch.setattr(containers, "BOOT_S", 0.05)
     with pytest.raises(BootError):
         made.await_health("web-1", 1)

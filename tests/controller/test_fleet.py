@@ -3,7 +3,8 @@
 from copy import deepcopy
 
 from controller.actions import Apply, Clone, Drain, Member, Stop
-from controller.fleet import APPLY_RETRY_S, BACKOFF_S, Fleet
+from controller.backoff import BACKOFF_S
+from controller.fleet import APPLY_RETRY_S, Fleet
 from controller.model import Phase
 from tests.controller.fleets import fleet, gathering, kinds, phases, serving, settle
 

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.actions import Apply, Clone, Member, Stop
-from controller.fleet import BACKOFF_S
+from controller.backoff import BACKOFF_S
 from controller.model import Phase
 from tests.controller.fleets import fleet, kinds, phases, serving, settle, succeed
 

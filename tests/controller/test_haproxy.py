@@ -163,7 +163,7 @@ def test_requests_in_flight_are_summed_over_all_workers(site: LocalSite, monkeyp
 
 def test_servers_of_the_running_back_end_are_told(site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
     played = Played(site, with_old_worker, monkeypatch)
-    monkeypatch.setattr(played, "master_pid", lambda: 16021)
+    monkeypatch.setattr(played, "masters", lambda: [16021])
     assert played.find() == Found(ready=frozenset({"web-1", "web-2"}), busy=frozenset({"web-1", "web-2"}))
 
 
@@ -205,7 +205,7 @@ def forgetful(answer: Answer, question: str) -> Answer:
 
 def test_busy_balancer_is_not_started_anew(site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
     played = Played(site, forgetful(alive, "haproxy show info"), monkeypatch)
-    monkeypatch.setattr(played, "master_pid", lambda: 16021)
+    monkeypatch.setattr(played, "masters", lambda: [16021])
     played.apply(ONE)
     assert played.done == ["reload"]
 

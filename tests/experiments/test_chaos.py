@@ -50,7 +50,7 @@ def test_the_disk_is_full_for_a_short_time_only() -> None:
 
 
 def test_the_short_form_has_every_kind() -> None:
-    assert {each.kind for each in drawn(3, 30, ALL, QUICK)} == set(ALL)
+    assert {each.kind for each in drawn(3, 20, ALL, QUICK)} == set(ALL)
 
 
 def test_a_clock_that_is_kept_right_jumps_only_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,8 @@ def _check_log(text: str) -> None:
 
 
 def _seeds() -> Sequence[bytes]:
-    files = [(b"\x01" if "processes" in path.name else b"\x00") + path.read_bytes() for path in sorted(DATA.glob("*.txt"))]
+    paths = sorted(DATA.glob("*.txt"))
+    files = [(b"\x01" if "processes" in path.name else b"\x00") + path.read_bytes() for path in paths]
     return [*files, *(b"\x02" + lines for lines in LINES)]
 
 

@@ -37,8 +37,7 @@ class Campaign:
             status = self._work(self.seconds - self._used_s)
             found = [path for path in self._folder.glob("findings/*") if path.stat().st_mtime >= started]
             if status == 0:
-                self.say(f"{self.name}: {self.inputs:,} inputs, {self.edges:,} edges, {self._used_s:.0f} s of CPU time, "
-                         "nothing found")  # fmt: skip
+                self.say(f"{self.name}: {self._sum()}, {self._used_s:.0f} s of CPU time, nothing found")
                 return True
             if not found:
                 self.say(f"{self.name}: the fuzzer ended with status {status}, see {self._folder / 'log'}")
@@ -67,14 +66,16 @@ class Campaign:
                 if time.monotonic() - told_s >= TELL_S:
                     told_s = time.monotonic()
                     self._look(log, inputs)
-                    self.say(f"{self.name}: {self._used_s + used_s:.0f} of {self.seconds:.0f} s, {self.inputs:,} inputs, "
-                             f"{self.edges:,} edges")  # fmt: skip
+                    self.say(f"{self.name}: {self._used_s + used_s:.0f} of {self.seconds:.0f} s, {self._sum()}")
         finally:
             process.kill()
             process.wait()
         self._used_s += used_s
         self._look(log, inputs)
         return process.returncode
+
+    def _sum(self) -> str:
+        return f"{self.inputs:,} inputs, {self.edges:,} edges"
 
     def _look(self, log: Path, inputs: int) -> None:
         """What the worker's log tells, after so many inputs of earlier ones."""

@@ -1,4 +1,4 @@
-"""Loads: recorded traces, documents of a load, scenarios. What is accepted is bounded, and its arrivals are in order."""
+"""Loads: recorded traces, documents of a load, scenarios. What is accepted is bounded, with arrivals in order."""
 
 import json
 import math
@@ -113,7 +113,8 @@ def _loads() -> list[bytes]:
         "shape: then, of: [{shape: constant, duration_s: 3}, {shape: onoff, duration_s: 9}], integral_steps: 10",
         "mode: closed, users: 10, think_s: 0.5, duration_s: 180, seed: 4", "shape: trace, file: trace.csv, speed: 60",
     )  # fmt: skip
-    return [f"{{{shape}}}\n".encode() for shape in shapes] + [shape.replace(", ", "\n").encode() for shape in shapes[:5]]
+    blocks = [shape.replace(", ", "\n") for shape in shapes[:5]]
+    return [text.encode() for text in (*(f"{{{shape}}}\n" for shape in shapes), *blocks)]
 
 
 def _scenarios() -> list[bytes]:

@@ -20,13 +20,14 @@ from loadgen.load import OpenLoad
 from tests.fuzz.target import ROOT, Target, accepted, parts_of, require
 from webapp.settings import Settings, SettingsError
 
+LONGEST = 40  # of a value: its message repeats it
 VARIABLES = ("OBJECTS_DIR", "RATE_LIMIT_RPS", "OVERLOAD", "MAX_OBJECT_BYTES", "HOST", "PORT")
 
 
 def check(data: bytes) -> None:
     """The value of one option, the first byte says of which."""
     kind, rest = parts_of(data, len(KINDS))
-    text = rest.decode(errors="surrogateescape")  # as Python gets its arguments
+    text = rest[:LONGEST].decode(errors="surrogateescape")  # as Python gets its arguments
     if "\0" not in text:
         KINDS[kind](text)
 
@@ -57,7 +58,7 @@ def _is_private(value: ipaddress.IPv4Network) -> bool:
 
 def _check_settings(text: str) -> None:
     name, _, value = text.partition("=")
-    environ = dict(zip((name, *VARIABLES), [value] * (1 + len(VARIABLES)), strict=True)) if name == "*" else {name: value}
+    environ = dict.fromkeys(VARIABLES if name == "*" else [name], value)
     found = accepted(lambda: Settings.from_environ(environ), SettingsError)
     if found is not None:
         require(0 <= found.rate_limit_rps <= 1e6 and 0 <= found.port <= 65535, str(found))

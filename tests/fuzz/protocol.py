@@ -58,7 +58,7 @@ def _descriptors(end: socket.socket, count: int) -> Iterator[list[int]]:
 
 
 def _open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _received(end: socket.socket) -> bytes:
@@ -106,8 +106,8 @@ def _check_host(data: bytes) -> None:
         used_s = accepted(lambda: usage.cpu_s(file_of("cpuacct.usage", rest)), ValueError)
         require(used_s is None or used_s >= 0, f"{used_s} s of CPU")
     elif kind == 3:
-        words = ours.last_line(file_of("console", rest))
-        require(not words or check_words(words) is None, "unreadable")
+        if words := ours.last_line(file_of("console", rest)):
+            check_words(words)
     else:
         _check_groups(file_of("cgroup", rest))
 
@@ -130,7 +130,7 @@ def _seeds() -> Sequence[bytes]:
     said = (b"serving", b"ready", b"error OSError: [Errno 1] setns: Operation not permitted", b"", b"x" * 600)
     told = (
         b"\x00tidebed-web-12", b"\x00tidebed-template", b"\x01usage_usec 123456\nuser_usec 100\nsystem_usec 23456\n",
-        b"\x021234567890\n", b"\x03webapp: listening on 0.0.0.0:8000\nTraceback (most recent call last):\nOSError: no\n",
+        b"\x021234567890\n", b"\x03webapp: listening on 0.0.0.0:8000\nTraceback (most recent call last):\nError: no\n",
         b"\x04" + SEEN, b"\x040::/lxc.payload.a/x:y\n",
     )  # fmt: skip
     replies = [bytes([kind]) + each for kind in range(3) for each in said]

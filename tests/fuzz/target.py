@@ -31,7 +31,7 @@ class Slow(BaseException):
 
 @dataclass(frozen=True)
 class Target:
-    """A parser, or a family of them: `check` raises for what must not be, whatever the bytes are; it accepts `seeds`."""
+    """A parser, or a family of them: `check` raises for what must not be, whatever the bytes; it accepts `seeds`."""
 
     name: str
     check: Callable[[bytes], None]

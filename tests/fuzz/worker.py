@@ -59,7 +59,8 @@ class Fuzzing:
             (folder / name).mkdir(parents=True, exist_ok=True)
         for number, seed in enumerate(self._target.seeds()):
             (folder / "seeds" / str(number)).write_bytes(seed)
-        entries = ["".join(f"\\x{byte:02x}" for byte in word) for word in self._editor.dictionary if 0 < len(word) <= 60]
+        words = (word for word in self._editor.dictionary if 0 < len(word) <= 60)
+        entries = ["".join(f"\\x{byte:02x}" for byte in word) for word in words]
         (folder / "dictionary").write_text("".join(f'"{entry}"\n' for entry in entries))
         return [
             *(str(folder / each) for each in FOLDERS), f"-artifact_prefix={folder}/findings/",

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from tests.host.clients import Client, SlowClient
 from tests.host.facts import RUN, astray
+from tests.host.strict_clients import Client, SlowClient
 from tests.host.testbed import PREFIX, Policy, Testbed, run
 
 RIGHT_S = 2.0  # from the controller's start until all is as it is wanted, where the machine has nothing else to do

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from controller import cli
-from controller.processes import parents
+from controller.processes import processes
 
 JOURNAL = "journal.FileJournal.write"
 
@@ -78,7 +78,7 @@ def words(values: list[Any]) -> Iterator[str]:
         if isinstance(value, list):
             yield from words(value)
         elif isinstance(value, str | int):
-            yield str(value)
+            yield from (str(value), Path(str(value)).name)
 
 
 def kill_controller() -> None:
@@ -87,10 +87,9 @@ def kill_controller() -> None:
 
 def kill_zygote() -> None:
     """Our child that is one, or is about to be."""
-    family = parents(lambda words: any(b"webapp.zygote" in word for word in words))
-    for pid, parent in family.items():
-        if parent == os.getpid():
-            os.kill(pid, signal.SIGKILL)
+    for each in processes(lambda words: any(b"webapp.zygote" in word for word in words)):
+        if each.parent == os.getpid():
+            os.kill(each.pid, signal.SIGKILL)
             Path(sys.argv[1]).with_name("killed").touch()
 
 

@@ -85,7 +85,8 @@ def forbidden_deeds() -> dict[str, str]:
         with open(path, "w") as file:  # noqa: PTH123
             file.write(text)
 
-    CLONE, FINIT_MODULE, BPF, IO_URING = 56, 313, 321, 425
+    numbers = {"x86_64": (56, 313, 321, 425), "aarch64": (220, 273, 280, 425)}
+    CLONE, FINIT_MODULE, BPF, IO_URING = numbers[os.uname().machine]
     deeds: dict[str, Callable[[], Any]] = {
         "become root": lambda: os.setuid(0),
         "become another user": lambda: os.setresuid(1000, 1000, 1000),
@@ -130,10 +131,17 @@ def connect(places: list[tuple[str, int]], patience_s: float = 0.5) -> list[str]
         return list(pool.map(attempt, places))
 
 
-def tell(host: str, port: int, text: str) -> str:
+def tell(host: str, port: int) -> str:
     """Send a datagram; whether it arrives is for the other end to say."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        return outcome(lambda: sender.sendto(text.encode(), socket.getaddrinfo(host, port)[0][4]))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        return outcome(lambda: sender.sendto(b"here", (host, port)))
+
+
+def datagrams_without_a_port() -> int:
+    """How many have come so far, by the kernel's count."""
+    lines = Path("/proc/net/snmp").read_text().splitlines()
+    names, values = (line.split() for line in lines if line.startswith("Udp:"))
+    return int(values[names.index("NoPorts")])
 
 
 def fork_bomb() -> int:

@@ -13,12 +13,14 @@ import requests
 
 from controller.actions import Member
 from controller.haproxy import HAProxy
+from controller.haproxy_config import Waiting
 from controller.haproxy_sockets import BalancerError
 from controller.requestlog import RequestLog
 from controller.rundir import prepare_run_dir, remove_run_dir
 from controller.site import Site
 from controller.statistics import Arrivals
 from tests.host.testbed import PYTHON, ROOT, answers, until
+from tests.webapp.attacks import CHUNKED, crowd, outcome, put
 
 SITE = Site(
     prefix="tidebed-reload", entry="127.0.0.1:18081", stats="127.0.0.1:19998",
@@ -120,6 +122,34 @@ def test_refused_configuration_leaves_the_running_one_in_place_and_is_told(balan
     assert answers(f"http://{SITE.entry}/healthz")
     balancer.apply([ONE, TWO])
     assert set(balancer.read().servers) == {"web-1", "web-2"}
+
+
+def test_absence_of_instances_is_told_in_json(balancer: HAProxy) -> None:
+    balancer.apply([])
+    answer = requests.get(f"http://{SITE.entry}/", timeout=10)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert "no instance" in answer.json()["message"]
+
+
+def test_small_bodies_that_do_not_come_take_no_turn_from_others(tmp_path: Path) -> None:
+    """The instance takes four requests at once, and forty clients owe it their bodies."""
+    prepare_run_dir(SITE)
+    balancer = HAProxy(SITE, waiting=Waiting(held_requests=4))
+    address, server = ("127.0.0.1", int(SITE.entry.split(":")[1])), _serve(SITE.address(1), tmp_path)
+    try:
+        until(lambda: answers(f"http://{SITE.address(1)}:{SITE.port}/healthz"))
+        balancer.apply([ONE])
+        with crowd(address, 20, put(b"Content-Length: 5\r\n")) as short, crowd(address, 20, CHUNKED) as chunked:
+            url = f"http://{SITE.entry}/objs/a"
+            assert {requests.put(url, data=b"x" * 1000, timeout=5).status_code for _ in range(20)} <= {201, 204}
+            late = [outcome(connection) for connection in (short[0], chunked[0])]
+        assert [seen.statuses for seen in late] == [[408], [408]]
+        assert all(b'{"message": "request too slow' in seen.data for seen in late)
+    finally:
+        balancer.stop(grace_s=0.5)
+        server.terminate()
+        server.wait()
+        remove_run_dir(SITE)
 
 
 def test_same_members_need_no_reload(balancer: HAProxy) -> None:

@@ -30,7 +30,7 @@ MOUNTS = {
     "/run": {"rw", "nosuid", "nodev", "noexec"},
     "/tmp": {"rw", "nosuid", "nodev", "noexec"},
 }
-OUTSIDE = "192.0.2.1"
+OUTSIDE, LINK_LOCAL = "192.0.2.1", "fe80::aff:fe57:4103%eth0"  # nobody's, and the second instance's own
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +137,7 @@ def test_neither_host_nor_neighbour_nor_anything_beyond_is_reached(
         listener.accept()  # the service is there
     near = [(host, number) for host in (site.gateway, second.address) for number in (port, site.port, 22)]
     assert first.probe(f"connect({near})") == ["timed out"] * len(near)
+    assert first.probe(f"connect([({LINK_LOCAL!r}, {site.port})])")[0] in ("timed out", "EADDRNOTAVAIL")  # too early
     beyond = [(OUTSIDE, 80), *((address, port) for address in other_addresses())]
     assert first.probe(f"connect({beyond})") == ["ENETUNREACH"] * len(beyond)
     with pytest.raises(TimeoutError):
@@ -151,13 +152,16 @@ def other_addresses() -> list[str]:
 
 
 def test_neighbours_and_host_hear_no_datagram(pair: list[Instance], site: Site) -> None:
-    first = pair[0]
+    first, second = pair
+    before = second.probe("datagrams_without_a_port()")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hearer:
         hearer.bind(("0.0.0.0", 0))
         hearer.settimeout(0.3)
-        first.probe(f"tell({site.gateway!r}, {hearer.getsockname()[1]}, 'here')")
+        first.probe(f"tell({site.gateway!r}, {hearer.getsockname()[1]})")
+        first.probe(f"tell({second.address!r}, 9)")
         with pytest.raises(TimeoutError):
             hearer.recv(100)
+    assert second.probe("datagrams_without_a_port()") == before
 
 
 def test_without_the_shield_they_are_reached(pair: list[Instance], site: Site, listener: socket.socket) -> None:
@@ -167,6 +171,9 @@ def test_without_the_shield_they_are_reached(pair: list[Instance], site: Site, l
     try:
         near = [(site.gateway, listener.getsockname()[1]), (second.address, site.port)]
         assert first.probe(f"connect({near}, patience_s=5)") == ["done", "done"]
+        before = second.probe("datagrams_without_a_port()")
+        first.probe(f"tell({second.address!r}, 9)")
+        assert second.probe("datagrams_without_a_port()") == before + 1
     finally:
         assert shield.put_up(site) == ""
 

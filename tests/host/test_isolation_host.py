@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,12 @@ import lxc
 import pytest
 import requests
 
+from controller.app import prepare_objects_dir
+from controller.container_config import common_config
+from controller.containers import PAUSES, Containers
+from controller.removal import lxc_path
+from controller.rundir import prepare_run_dir
+from controller.site import Site
 from controller.usage import control_file
 from tests.host.inside import instances, probed_site
 from tests.host.testbed import ENTRY, STATS, policy, run, running
@@ -50,6 +57,18 @@ def test_nothing_is_offered_beyond_loopback_and_nothing_to_command_to_others_tha
         requests.post(f"http://{STATS}/stats", data={"s": "web-1", "action": "drain", "b": "#2"}, timeout=5)
         table = requests.get(f"http://{STATS}/stats;csv", timeout=5).text
         assert ",UP," in next(line for line in table.splitlines() if ",web-1," in line)
+
+
+def test_attempt_at_mapped_ids_that_a_killed_controller_left_is_removed(tmp_path: Path) -> None:
+    site = Site(objects_dir=tmp_path / "objects")
+    prepare_run_dir(site)
+    prepare_objects_dir(site)
+    killed = Containers(site, {}, threading.Event())
+    killed._clone("web-0", common_config(site, lxc_path() / site.template, mapped=False) + PAUSES)
+    assert lxc.Container("tidebed-web-0").running
+    with running(tmp_path / "testbed", policy()) as testbed:
+        assert not lxc.Container("tidebed-web-0").defined
+        assert testbed.in_service() == 1
 
 
 def foreign_or_writable(paths: list[Path]) -> list[str]:

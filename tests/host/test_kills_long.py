@@ -36,9 +36,9 @@ DOWN = [
     "after 1 haproxy.HAProxy.in_flight",
     "after 1 haproxy.HAProxy.apply",
     "before 1 containers.Containers.stop",
-    *(f"during {ms} containers.run lxc-stop" for ms in (1, 3, 10, 20, 30)),
-    "before 1 containers.run lxc-stop",
-    "after 1 containers.run lxc-stop",
+    *(f"during {ms} removal.run lxc-stop" for ms in (1, 3, 10, 20, 30)),
+    "before 1 removal.run lxc-stop",
+    "after 1 removal.run lxc-stop",
     "after 1 containers.Containers.stop",
 ]  # fmt: skip
 RELOAD = [
@@ -74,7 +74,7 @@ POOL = [
     "after 1 containers.Containers.freeze",
 ]
 START = [
-    "before 1 remains.parents",
+    "before 1 remains.processes",
     "after 1 haproxy.HAProxy.find",
     "after 1 app.prepare_run_dir",
     "after 1 containers.Containers.prepare",

@@ -18,6 +18,7 @@ from tests.webapp.helpers import temporary_files
 from webapp.store import ObjectStore
 
 OBJECT_BYTES = 300_000
+ACTIONS = ("put", "put", "get", "delete", "list", "clear")
 
 
 def at_once(functions: list[Callable[[], bool]]) -> list[bool]:
@@ -78,7 +79,7 @@ def test_answers_of_concurrent_operations_on_one_object_have_an_order(tmp_path: 
     def work(client: int) -> bool:
         store, random = ObjectStore(tmp_path), Random(client)
         for _ in range(250):
-            action, began_s, value = random.choice(["put", "put", "get", "delete", "list"]), time.monotonic(), ""
+            action, began_s, value = random.choice(ACTIONS), time.monotonic(), ""
             if action == "put":
                 value = str(next(numbers))
             answer = act(store, action, value)
@@ -102,6 +103,9 @@ def act(store: ObjectStore, action: str, value: str) -> str | None:
                     return file.read().decode()
             case "list":
                 return "" if store.ids() else None
+            case "clear":
+                store.delete_all()
+                return ""
         store.delete("a")
         return "204"
     except FileNotFoundError:
@@ -110,8 +114,9 @@ def act(store: ObjectStore, action: str, value: str) -> str | None:
 
 def operation(client: int, action: str, value: str, said: str | None, began_s: float, ended_s: float) -> Operation:
     """It, as the checker wants to have it."""
-    if action == "list":
-        return Operation(client, action, began_s, ended_s, DONE, "200", listed=() if said is None else ("a",))
+    if action in ("list", "clear"):
+        listed = ("a",) if action == "list" and said is not None else ()
+        return Operation(client, action, began_s, ended_s, DONE, "200", listed=listed)
     if said is None:
         return Operation(client, action, began_s, ended_s, ABSENT, "404", "a")
     read = said if action == "get" else value

@@ -231,6 +231,13 @@ def test_temporary_file_is_swept_when_its_writer_was_killed_and_not_before(tmp_p
         assert (temporary_files(tmp_path), ObjectStore(tmp_path).ids()) == ([], [])
 
 
+def test_pipe_among_the_temporary_files_holds_up_nobody(tmp_path: Path) -> None:
+    ObjectStore(tmp_path).create_directories()
+    os.mkfifo(tmp_path / ".incoming" / "pipe")
+    ObjectStore(tmp_path).delete_stale()
+    assert temporary_files(tmp_path) == []
+
+
 @contextmanager
 def writing(directory: Path) -> Iterator[int]:
     """Another process in the middle of a put, for ever."""

@@ -7,16 +7,19 @@ import hashlib
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from waitress.adjustments import Adjustments
 
+from tests.webapp.helpers import temporary_files
 from tests.webapp.instance import TIMEOUT_SECONDS, Instance, running_instance, start
 from webapp.connection import StrictParser
 
@@ -227,7 +230,29 @@ def test_body_that_does_not_fit_on_the_disk_is_507(monkeypatch: pytest.MonkeyPat
     parser = StrictParser(Adjustments(host="127.0.0.1", port=0))
     parser.received(b"PUT /objs/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2097152\r\n\r\n")
     parser.received(b"x" * MIB)
+    assert not parser.completed
+    parser.received(b"x" * MIB)
     assert (parser.completed, parser.error.code) == (True, 507)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_client_whose_body_does_not_fit_may_finish_and_then_gets_its_answer(tmp_path: Path, chunked: bool) -> None:
+    """To bytes that nobody reads the kernel would answer with a reset, and the answer might be lost."""
+    head = b"PUT /objs/a HTTP/1.1\r\nHost: x\r\n"
+    head += b"Transfer-Encoding: chunked\r\n\r\n" if chunked else b"Content-Length: 4194304\r\n\r\n"
+    block = b"x" * MIB
+    piece, end = (b"100000\r\n" + block + b"\r\n", b"0\r\n\r\n") if chunked else (block, b"")
+    with running_instance(tmp_path) as running:
+        resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (MIB, MIB))
+        with socket.create_connection(("127.0.0.1", running.port), TIMEOUT_SECONDS) as client:
+            client.sendall(head + 3 * piece)
+            assert select.select([client], [], [], 0.3)[0] == []
+            client.sendall(piece + end)
+            response = HTTPResponse(client)
+            response.begin()
+            assert (response.status, response.read()) == (500, b'{"message": "cannot hold the body"}\n')
+            assert client.recv(1) == b""
+        assert temporary_files(tmp_path) == []
 
 
 def test_body_that_cannot_be_written_is_answered_and_the_instance_lives_on(tmp_path: Path) -> None:

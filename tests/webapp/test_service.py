@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,14 @@ def test_health_and_unknown_urls_do_not_count(tmp_path: Path) -> None:
     client = make_client(tmp_path, rate_limit_rps=1)
     for path, status in [("/healthz", 200), ("/unknown", 404), ("/", 200), ("/", 429), ("/healthz", 200)]:
         assert client.get(path).status_code == status
+
+
+def test_rate_limit_does_not_see_the_clock_jump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, true_s = make_client(tmp_path, rate_limit_rps=2), time.time
+    for jump_s in (300, 0, -300):  # the window of a second has passed at each jump
+        monkeypatch.setattr(time, "time", lambda jump_s=jump_s: true_s() + jump_s)
+        assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
+        time.sleep(1.05)
 
 
 def test_limit_zero_is_no_limit(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""Ends a container and removes all that belonged to it, also where LXC itself is stuck.
+
+liblxc's own questions to a container's monitor are not asked here: a monitor that hangs would hang us, too.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import lxc
+
+from controller.ports import ControllerError
+from controller.processes import run
+from controller.usage import control_group, kill_all, thaw
+
+log = logging.getLogger("controller")
+
+ORDER_S = 3.0  # the longest that lxc-stop may take, which needs 40 ms; then we do without it
+GRACE_S = 2.0  # after that, what the monitor does not remove is removed by us
+STOP_S = 20.0  # the longest that all of it may take
+POLL_S = 0.003
+
+
+def lxc_path() -> Path:
+    return Path(lxc.get_global_config_item("lxc.lxcpath"))
+
+
+def is_active(container: str) -> bool:
+    """Has it a monitor?"""
+    return container in lxc.list_containers(active=True, defined=False)
+
+
+def end(container: str, group: Path | None) -> None:
+    """Kill and remove a container; `group` is its control group where it is known. Raises ControllerError where
+    something stays."""
+    folder = lxc_path() / container
+    deadline = time.monotonic() + STOP_S
+    if is_active(container):
+        _stop(container, group or _group(container))
+    remove_from = time.monotonic() + GRACE_S
+    while folder.exists() and time.monotonic() < deadline:
+        if time.monotonic() > remove_from:
+            _remove(container, folder)
+            remove_from = time.monotonic() + GRACE_S
+        time.sleep(POLL_S)
+    if folder.exists():
+        raise ControllerError(f"{container} could not be removed within {STOP_S:g} s")
+
+
+def _stop(container: str, group: Path | None) -> None:
+    """Order LXC to kill it; where that does not end, kill its processes. A frozen one could not die."""
+    if group is not None:
+        thaw(group)
+    try:
+        run(["lxc-stop", "-n", container, "-k"], ORDER_S)
+    except ControllerError as error:
+        log.warning("%s: %s; its processes are killed", container, error)
+        if group is not None:
+            kill_all(group)
+
+
+def _remove(container: str, folder: Path) -> None:
+    """Remove what its monitor should have removed, and the monitor; or kill what an orphaned lxc-copy has started.
+
+    `lxc-destroy` leaves a stopped ephemeral container as it is; the library does not.
+    """
+    if is_active(container):
+        if (group := _group(container)) is not None:
+            _stop(container, group)
+        elif (monitor := monitor_pid(container)) is not None:
+            log.warning("the monitor of %s does not end: it is killed", container)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(monitor, signal.SIGKILL)
+        return
+    lxc.Container(container).destroy()
+    if not (folder / "config").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def monitor_pid(container: str) -> int | None:
+    """The process that LXC keeps beside a running container."""
+    title = f"[lxc monitor] {lxc_path()} {container}".encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().rstrip(b"\0") == title:
+                return int(path.parent.name)
+    return None
+
+
+def _group(container: str) -> Path | None:
+    """The control group of the container's first process, its monitor's child; None where either is gone."""
+    with contextlib.suppress(OSError, ValueError, IndexError, TypeError):
+        monitor = monitor_pid(container)
+        children = Path(f"/proc/{monitor}/task/{monitor}/children").read_text().split()
+        return control_group(int(children[0]))
+    return None

@@ -1,0 +1,81 @@
+"""What fuzzing has found: each was a traceback, a hang, or a message that no terminal should show."""
+
+import pytest
+
+from tests.fuzz.target import SLOW_S, at_most
+from tests.fuzz.targets import TARGETS
+
+STATISTICS = b"Pid: 7\n\n# pxname,%s\nentry,FRONTEND,%s,1,2,0,UP\nweb,BACKEND,0,0,0,0,UP\n\n"
+RUN, JOURNAL, CAPACITY = b"\x00", b"\x03", b"\x08"  # of the target records
+SQUARE = b"{shape: square, period_s: 0.1, duration_s: 3600}"
+STATED = b"title: T\nload: {shape: ramp}\nhypothesis: '%s'\n"
+
+
+
+def _grown(levels: int) -> bytes:
+    """A sum of twenty sums of twenty sums ... in a short text."""
+    text = "{shape: ramp}"
+    for level in range(levels):
+        text = f"{{shape: sum, of: [&a{level} {text}" + f", *a{level}" * 19 + "]}"
+    return text.encode()
+
+
+FOUND: dict[str, tuple[str, bytes]] = {
+    "key with a sign that nobody sees": ("policy", b"wait\xef\xbb\xbfms: 1\n"),
+    "key with a control character": ("cloud", b'[{"PolicyType": "SimpleScaling", "PolicyN\\u007fame": "x"}]'),
+    "escape sequence in the name of a check": (
+        "nomad",
+        b'scaling "a" {\n min = 1\n max = 9\n policy {\n  check "\x1b[31m" {\n   source = "x"\n   query = "cpu"\n'
+        b'   strategy "target-value" { target = 50 }\n  }\n }\n}\n',
+    ),
+    "statistics without the name of a server": ("haproxy", b"\x00" + STATISTICS % (b"xsvname,a", b"1")),
+    "statistics with a cell that is too long": ("haproxy", b"\x00" + STATISTICS % (b"svname,a", b"9" * 140_000)),
+    "request that lasted for ever": ("haproxy", b"\x02200 web-1 0 3 inf -- 77\n"),
+    "request of a worker that cannot be": ("haproxy", b"\x02200 web-1 0 3 12 -- -1\n"),
+    "arrivals half a year apart": ("trace", b"0.5\n1\n1.5\n15000000\n"),
+    "arrivals closer than numbers tell": ("trace", b"0\n1e11\n100000000000.00002\n"),
+    "times whose difference is endless": ("trace", b"-1e308,1\n1e308,1\n"),
+    "intervals without end": ("trace", b"0,1\n1e-300,2\n1e9,3\n"),
+    "more requests than there are numbers": ("trace", b"0,1e308\n1,1e308\n2,1e308\n"),
+    "aliases that grow": ("load", _grown(4)),
+    "load nested too deeply": ("load", b"{shape: sum, of: [" * 900),
+    "load with a number that has no end": ("load", b"{shape: ramp, peak_rps: %s}" % (b"9" * 5000)),
+    "load with a date that is none": ("load", b"{shape: ramp, peak_rps: 2001-13-45}"),
+    "load with a tag without end": ("load", b"!<%s> {shape: ramp}" % (b"x" * 4000)),
+    "load with a long word": ("load", b"%s" % (b"ramp" * 1000)),
+    "twenty shapes with corners without end": ("load", b"{shape: sum, of: [%s]}" % b", ".join([SQUARE] * 20)),
+    "scenario that is not UTF-8": ("scenario", b"title: \xed\xa0\x80\n"),
+    "scenario with a sign that turns the line round": ("scenario", b"title: {\n\xe2\x80\xae}: : \n"),
+    "hypothesis that looks into objects": ("scenario", STATED % b"{policy.nothing}"),
+    "hypothesis as wide as memory": ("scenario", STATED % b"{policy:>99999999999}"),
+    "hypothesis with a number of a text": ("scenario", STATED % b"{policy[x]}"),
+    "short form that is none": ("scenario", STATED % b"H" + b"quick:\n"),
+    "container that is named like an instance": ("zygote", "\x02\x00tidebed-web-²".encode()),
+    "container with a number as nobody writes it": ("zygote", b"\x02\x00tidebed-web-007"),
+    "CPU time that is no number": ("zygote", b"\x02\x01usage_usec"),
+    "control group that is cut off": ("zygote", b"\x02\x0412:cpu"),
+    "console that obeys an instance": ("zygote", b"\x02\x03web\x1b]0;owned\x07\x1b[2J\n"),
+    "zygote that quotes two lines": ("zygote", b"\x01\x00error OSError:\nnot this one"),
+    "object directory with a bell": ("options", b"\x04/srv/\x07"),
+    "object directory that is not UTF-8": ("options", b"\x04/srv/\xff"),
+    "port in other digits": ("options", "\x00127.0.0.1:８０８０".encode()),
+    "port with zeros": ("options", b"\x00127.0.0.1:008080"),
+    "range of points": ("options", b"\x0astandby=.....3"),
+    "journal that is not UTF-8": ("records", JOURNAL + b'{"t_s": 1, "event": "tick\xb2"}\n'),
+    "journal with a number that has no end": ("records", JOURNAL + b'{"t_s": %s, "event": "tick"}\n' % (b"9" * 5000)),
+    "journal nested too deeply": ("records", JOURNAL + b"[" * 100_000),
+    "run that is a list": ("records", RUN + b"[]"),
+    "run of an experiment whose name is a list": (
+        "records",
+        RUN + b'{"status": "complete", "started": "x", "kind": "real", "experiment": {"name": [], "repeat": 1,'
+        b' "expect": []}}',
+    ),
+    "capacity nested too deeply": ("records", CAPACITY + b"[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_stays_mended(name: str) -> None:
+    target, data = FOUND[name]
+    with at_most(SLOW_S):
+        TARGETS[target].check(data)
