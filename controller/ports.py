@@ -124,7 +124,12 @@ class Actuator(Protocol):
     def act(self, actions: Sequence[Action]) -> None: ...
 
 
+Kind = Literal[
+    "start", "tick", "decision", "shadow", "instance", "reload", "apply", "first_answer", "error", "stop"
+]  # fmt: skip
+
+
 class Journal(Protocol):
     """Records one event with its fields."""
 
-    def write(self, t_s: float, event: str, **fields: object) -> None: ...
+    def write(self, t_s: float, event: Kind, **fields: object) -> None: ...

@@ -8,13 +8,13 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import lxc
 
 from controller.ports import ControllerError
+from controller.processes import run
 from controller.usage import control_group, kill_all, thaw
 
 log = logging.getLogger("controller")
@@ -55,12 +55,10 @@ def _stop(container: str, group: Path | None) -> None:
     """Order LXC to kill it; where that does not end, kill its processes. A frozen one could not die."""
     if group is not None:
         thaw(group)
-    command = ["lxc-stop", "-n", container, "-k"]
     try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ORDER_S, check=False,
-                       start_new_session=True)  # fmt: skip
-    except subprocess.TimeoutExpired:
-        log.warning("lxc-stop of %s did not end within %g s: its processes are killed", container, ORDER_S)
+        run(["lxc-stop", "-n", container, "-k"], ORDER_S)
+    except ControllerError as error:
+        log.warning("%s: %s; its processes are killed", container, error)
         if group is not None:
             kill_all(group)
 

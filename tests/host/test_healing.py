@@ -133,7 +133,7 @@ def test_lxc_that_hangs_does_not_keep_an_instance(fleet: Testbed) -> None:
     wounds.kill_under_lxc_that_hangs(name)
     out_s, _ = healed(fleet, name, begun_s)
     assert out_s < 1 + MARGIN_S
-    assert f"lxc-stop of {PREFIX}-{name} did not end within" in fleet.log.read_text()
+    assert f"{PREFIX}-{name}: lxc-stop did not end within" in fleet.log.read_text()
     assert not Path(f"/var/lib/lxc/{PREFIX}-{name}").exists()
 
 
