@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from controller.actions import Member
-from controller.haproxy_config import Server, Waiting, render, servers_of
+from controller.haproxy_config import Server, Waiting, render, server_is_enabled, servers_of
 from controller.haproxy_sockets import PATIENCE_S, BalancerError, Found, Sockets, ask, listens, within
 from controller.processes import Words, processes, program
 from controller.site import Site
@@ -60,16 +60,22 @@ class HAProxy:
         return within(PATIENCE_S, self._sockets.worker_pid) is not None
 
     def find(self) -> Found:
-        """What a controller that adopts HAProxy has to know; one that only finishes its last requests tells it too.
-        Raises BalancerError where it cannot be known."""
+        """What a controller that adopts HAProxy has to know; one that only finishes its last requests tells it too, and
+        of one that is gone its file tells the rest. Raises BalancerError where it cannot be known."""
         if not self.masters():
-            return Found()
+            return Found(wanted=self._recorded())
         with contextlib.suppress(BalancerError):
             if (found := within(PATIENCE_S, self._sockets.find, pause_s=0.02)) is not None:
                 return found
         if self.running():
             raise BalancerError("HAProxy runs, but does not tell its servers")
-        return Found()
+        return Found(wanted=self._recorded())
+
+    def _recorded(self) -> int:
+        """How many servers the file has that are not disabled."""
+        with contextlib.suppress(OSError):
+            return sum(server_is_enabled(line) for line in self._config.read_text().splitlines())
+        return 0
 
     def read(self) -> Statistics:
         """The current worker's statistics. Raises OSError or ValueError where there are none."""
