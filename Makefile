@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup rootfs demo experiments experiments-quick bench chaos soak report test lint lock clean-host
+.PHONY: help setup rootfs demo experiments experiments-quick bench chaos soak fuzz report test lint lock clean-host
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PYTHON := .venv/bin/python
@@ -32,6 +32,9 @@ chaos: rootfs ## ten minutes of random faults under load, and a verdict; CHAOS="
 soak: rootfs ## a thousand starts, stops and reloads, then an hour of load: does anything leak? SOAK="--duration 600"
 	@$(SUDO) $(PYTHON) -m experiments leaks
 	@$(SUDO) $(PYTHON) -m experiments soak $(SOAK)
+
+fuzz: setup ## ten CPU-minutes on each parser, two hours in all; FUZZ="trace --seconds 60" or "all --jobs 2" change it
+	@$(PYTHON) -m tests.fuzz $(or $(FUZZ),all)
 
 report: setup ## make report/report.pdf from results/
 	@$(PYTHON) -m report

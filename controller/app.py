@@ -19,17 +19,21 @@ from controller import network, shield
 from controller.config import PolicyFile
 from controller.containers import Containers
 from controller.explain import explain
-from controller.haproxy import HAProxy, prepare_run_dir
+from controller.haproxy import HAProxy
+from controller.haproxy_sockets import Found
 from controller.hostworld import HostWorld
 from controller.journal import FileJournal, NoJournal
 from controller.judge import Judge
 from controller.live import Host
 from controller.lock import only_one
 from controller.loop import TELL_S, Loop
+from controller.model import Phase
 from controller.ports import ControllerError, FirstAnswer
 from controller.preflight import check
+from controller.remains import end_commands, remove_cgroups, remove_files
 from controller.removal import lxc_path
 from controller.requestlog import RequestLog
+from controller.rundir import prepare_run_dir, remove_run_dir
 from controller.sensor import HostSensor
 from controller.site import Site
 from controller.usage import CpuUsage
@@ -82,21 +86,22 @@ class Controller:
     def run(self) -> None:
         """Run until SIGINT or SIGTERM, then drain and remove everything. Raises ControllerError where it cannot."""
         with only_one(self._site), self._signals():
-            check(self._site, lxc_path() / self._site.template, ports_ours=self._balancer.master_pid() is not None)
+            check(self._site, lxc_path() / self._site.template, ports_ours=bool(self._balancer.masters()))
+            end_commands(self._site)
             if strangers := self._containers.started_otherwise():
                 raise ControllerError(
                     f"{', '.join(strangers)} run with other settings: stop them by make clean-host first"
                 )
             prepare_objects_dir(self._site)
-            serving = self._balancer.serving() if self._balancer.running() else frozenset()
+            found = self._balancer.find()
             try:
-                self._prepare(serving)
+                self._prepare(found)
                 self._watch.start()
                 self._run_ticks()
             finally:
                 self._tidy_up()
 
-    def _prepare(self, serving: frozenset[str]) -> None:
+    def _prepare(self, found: Found) -> None:
         prepare_run_dir(self._site)
         self._containers.prepare()
         network.create(self._site)
@@ -107,9 +112,9 @@ class Controller:
             policy=self._settings.model_dump(mode="json"), notes=self._settings.notes,
             isolation_gaps=gaps,
         )  # fmt: skip
+        self._adopt(found)
         if not self._balancer.running():
-            self._balancer.apply([])
-        self._adopt(serving)
+            self._balancer.apply(self._fleet.members())
 
     def _isolate(self) -> list[str]:
         """Shut instances in as far as this host allows it; what it does not allow, in words."""
@@ -122,19 +127,32 @@ class Controller:
             log.warning(gap)
         return gaps
 
-    def _adopt(self, serving: frozenset[str]) -> None:
-        """Take over what an earlier controller left: what serves goes on serving, what is broken is removed."""
-        running = self._containers.running()
-        for name in set(self._containers.present()) - set(running):
-            log.info("removing %s, which an earlier controller left", name)
-            if trouble := trouble_of(partial(self._containers.stop, name)):
-                log.error(trouble)
-        for name, slot in sorted(running.items()):
-            self._fleet.adopt(name, slot, self._now(), serving=name in serving)
-            self._host.adopt(name, slot)
-        if running:
-            self._fleet.wanted = max(self._fleet.wanted, sum(name in serving for name in running))
-            log.info("adopted %d running instances, %d of them serving", len(running), self._fleet.counts().in_service)
+    def _adopt(self, found: Found) -> None:
+        """Take over what an earlier controller left: what serves goes on serving, what is broken is removed. As many
+        are wanted as HAProxy had."""
+        present = self._containers.present()
+        remove_files(self._site.run_dir / "instances", present)
+        remove_cgroups(self._site)
+        for name, slot in present.items():
+            phase = self._phase_found(name, found)
+            self._fleet.adopt(name, slot, self._now(), phase)
+            self._host.adopt(name, slot, phase)
+            if phase is not Phase.IN_SERVICE:
+                self._journal.write(self._now(), "instance", instance=name, phase=phase, adopted=True)
+        self._fleet.wanted = max(self._fleet.wanted, len(found.ready))
+        if present:
+            counts, broken = self._fleet.counts(), len(self._fleet.within(Phase.FAILED))
+            log.info("adopted %d instances: %d in service, %d draining, %d to be checked, %d broken",
+                     len(present), counts.in_service, counts.draining, counts.booting, broken)  # fmt: skip
+
+    def _phase_found(self, name: str, found: Found) -> Phase:
+        """Where in its life an instance is, that an earlier controller left."""
+        if trouble := trouble_of(partial(self._containers.watch, name)):
+            log.info("removing %s, which an earlier controller left: %s", name, trouble)
+            return Phase.FAILED
+        if name in found.ready:
+            return Phase.IN_SERVICE
+        return Phase.DRAINING if name in found.busy else Phase.BOOTING
 
     def _run_ticks(self) -> None:
         """Tick on an absolute schedule; between ticks events are handled as soon as they come."""
@@ -264,22 +282,12 @@ def prepare_objects_dir(site: Site) -> None:
 
 def remove_instances(containers: Containers) -> list[str]:
     """Stop and remove every instance, several at once; their names. Raises ControllerError for those that stay."""
-    names = containers.present()
+    names = list(containers.present())
     with ThreadPoolExecutor(4) as pool:
         troubles = list(pool.map(lambda name: trouble_of(partial(containers.stop, name)), names))
     if any(troubles):
         raise ControllerError("; ".join(filter(None, troubles)))
     return names
-
-
-def remove_run_dir(site: Site) -> bool:
-    """Remove the run-time files; tells whether there were any."""
-    found = site.run_dir.exists()
-    for path in sorted(site.run_dir.rglob("*"), reverse=True) if found else []:
-        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-    if found:
-        site.run_dir.rmdir()
-    return found
 
 
 def open_journal(path: Path | None) -> FileJournal | NoJournal:

@@ -17,15 +17,16 @@ from functools import partial
 from pathlib import Path
 
 from controller import network, shield
-from controller.app import remove_instances, remove_run_dir, trouble_of
+from controller.app import remove_instances, trouble_of
 from controller.containers import Containers
 from controller.haproxy import HAProxy
 from controller.lock import controller_pid
 from controller.ports import ControllerError
 from controller.preflight import check_root
+from controller.remains import remove_cgroups
 from controller.removal import lxc_path
+from controller.rundir import remove_run_dir
 from controller.site import Site
-from controller.usage import CGROUPS
 
 STOP_S = 60.0
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +42,7 @@ def clean(site: Site, keep_template: bool) -> None:
         say(f"stopping the controller (pid {pid})")
         _stop_controller(site, pid)
     balancer = HAProxy(site)
-    if balancer.master_pid() is not None:
+    if balancer.masters():
         say("stopping HAProxy")
         balancer.stop(grace_s=1.0)
     steps: list[Callable[[Site], None]] = [
@@ -97,14 +98,6 @@ def _alive(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     return False
-
-
-def remove_cgroups(site: Site) -> None:
-    """Empty control groups that a killed container monitor left behind."""
-    for kind in ("payload", "monitor"):
-        for folder in [*CGROUPS.glob(f"lxc.{kind}.{site.prefix}-*"), *CGROUPS.glob(f"*/lxc.{kind}.{site.prefix}-*")]:
-            with contextlib.suppress(OSError):  # still in use, or removed with another hierarchy's link
-                folder.rmdir()
 
 
 def _remove_template(site: Site) -> None:

@@ -10,10 +10,8 @@ import contextlib
 import logging
 import os
 import shutil
-import subprocess
 import threading
 import time
-from pathlib import Path
 
 import lxc
 
@@ -22,6 +20,7 @@ from controller.container_config import common_config, instance_config
 from controller.health import healthy, knock
 from controller.mapped_ids import obstacle
 from controller.ports import BootWay, ControllerError
+from controller.processes import run
 from controller.removal import POLL_S, end, lxc_path
 from controller.site import Site
 from controller.usage import LITTLE_CPU, set_frozen, set_full_cpu
@@ -68,17 +67,18 @@ class Containers:
         """Give the instances to come mapped ids, where a container that has them starts; why not, in words, empty where
         one does."""
         probe, template = f"{self._site.service}-{PROBE_SLOT}", self._path / self._site.template
-        self.stop(probe)  # of a controller that was killed just then
-        if why := obstacle(template / "rootfs", self._site.objects_dir):
-            return why
         try:
+            self.stop(probe)  # of a controller that was killed just then
+            if why := obstacle(template / "rootfs", self._site.objects_dir):
+                return why
             self._clone(probe, common_config(self._site, template, mapped=True) + PAUSES)
             await_pause(self._first(probe))
             self.mapped = True
         except ControllerError as error:
             return str(error)
         finally:
-            self.stop(probe)
+            with contextlib.suppress(ControllerError):
+                self.stop(probe)
         return ""
 
     def prepare(self) -> None:
@@ -134,7 +134,7 @@ class Containers:
             self._lxc_copy, "-n", self._site.template, "-N", self._site.container(name), "-e", "-B", "overlay", "-M",
             "--rcfile", str(config), "-o", str(log), "-l", "ERROR",
         ]  # fmt: skip
-        done = _run(command, CLONE_S, {**os.environ, "PATH": CLONE_PATH})
+        done = run(command, CLONE_S, {**os.environ, "PATH": CLONE_PATH})
         if done.returncode:
             raise BootError(f"lxc-copy: {first_error(log) or done.stderr.strip() or f'exit {done.returncode}'}")
 
@@ -144,11 +144,16 @@ class Containers:
         self.await_health(name, slot)
         set_full_cpu(self.applications.pid(name))
 
-    def await_health(self, name: str, slot: int) -> tuple[float, float]:
-        """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
+    def watch(self, name: str) -> None:
+        """Note the application of a running instance, and thaw it: an earlier controller may have frozen it. Raises
+        ControllerError, OSError where there is none."""
         if name not in self.applications:
             self.applications.watch(name, application(self._first(name)))
-            set_frozen(self.applications.pid(name), frozen=False)  # an earlier controller may have frozen it
+            set_frozen(self.applications.pid(name), frozen=False)
+
+    def await_health(self, name: str, slot: int) -> tuple[float, float]:
+        """Wait until the instance answers its health check; when its address first reacted, and when it was healthy."""
+        self.watch(name)
         address, reached = self._site.address(slot), None
         deadline = time.monotonic() + BOOT_S
         while time.monotonic() < deadline and not self._closing.is_set():
@@ -187,7 +192,7 @@ class Containers:
         """The instances whose containers run, by name, with their slots, from 1 on."""
         containers = lxc.list_containers(active=True, defined=False)
         slots = {name: self._site.slot(name) for name in containers}
-        return {name.removeprefix(f"{self._site.prefix}-"): slot for name, slot in slots.items() if slot}
+        return {self._site.instance(name): slot for name, slot in slots.items() if slot}
 
     def started_otherwise(self) -> list[str]:
         """The running instances whose address, objects or environment are not what they would be started with now."""
@@ -203,11 +208,11 @@ class Containers:
             return slot <= self._site.slots and text.startswith((self._config(slot, False), self._config(slot, True)))
         return False
 
-    def present(self) -> list[str]:
-        """The instances that have a folder or a process, running or not."""
+    def present(self) -> dict[str, int]:
+        """The instances that have a folder or a process, running or not, with their slots."""
         folders = [path.name for path in self._path.glob(f"{self._site.prefix}-{self._site.service}-*")]
-        names = [name.removeprefix(f"{self._site.prefix}-") for name in folders if self._site.slot(name) is not None]
-        return sorted({*names, *self.running()})
+        slots = {name: self._site.slot(name) for name in folders}
+        return self.running() | {self._site.instance(name): slot for name, slot in slots.items() if slot is not None}
 
     def _first(self, name: str) -> int:
         """The pid of the first process of an instance's container. Raises BootError."""
@@ -223,21 +228,3 @@ class Containers:
     def pids(self) -> dict[str, int]:
         """The application of each instance."""
         return self.applications.pids()
-
-
-def _run(
-    command: list[str], timeout_s: float, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-            env=environment,
-            start_new_session=True,  # a Ctrl-C at the terminal is for the controller alone
-        )
-    except subprocess.TimeoutExpired as error:
-        raise BootError(f"{Path(command[0]).name} did not end within {timeout_s:g} s") from error

@@ -228,11 +228,10 @@ class Fleet:
 
     # What became of it
 
-    def adopt(self, name: str, slot: int, now_s: float, serving: bool) -> None:
-        """A running container that an earlier controller left. One that serves goes on, another must be healthy."""
-        phase = Phase.IN_SERVICE if serving else Phase.BOOTING
+    def adopt(self, name: str, slot: int, now_s: float, phase: Phase) -> None:
+        """What an earlier controller left goes on from its phase."""
         self._roster.put(Instance(slot, name, phase, ordered_s=now_s, since_s=now_s))
-        if serving:
+        if phase in (Phase.IN_SERVICE, Phase.DRAINING):
             self._applied |= {name}
 
     def booted(self, name: str, now_s: float, timings_ms: Mapping[str, float]) -> None:

@@ -5,60 +5,26 @@ by its master socket.
 """
 
 import contextlib
-import grp
 import os
 import signal
-import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from controller.actions import Member
 from controller.haproxy_config import Server, Waiting, render, servers_of
-from controller.ports import ControllerError
+from controller.haproxy_sockets import PATIENCE_S, BalancerError, Found, Sockets, ask, listens, within
+from controller.processes import Words, processes, program
 from controller.site import Site
-from controller.statistics import Processes, Statistics, parse_processes, parse_statistics
+from controller.statistics import Processes, Statistics, parse_processes
 
-T = TypeVar("T")
 COMMANDS_AT_ONCE = 100  # HAProxy reads a command line of at most 16 KiB
-PATIENCE_S = 2.0  # for a busy HAProxy's answer, before it is taken for dead
+LEAVING_S = 0.5  # an HAProxy on whose socket nobody has listened for so long takes no requests any more
 PRIORITY = ("nice", "-n", "-10")  # requests, and the reloads they wait for, go before boots
 READY_S = 10.0  # the longest that a start, a reload or a stop may take
-
-
-class BalancerError(ControllerError):
-    """HAProxy did not do what was asked; what it did before, it still does."""
-
-
-def ask(path: Path, command: str, timeout_s: float = 1.0) -> str:
-    """Send one line to one of HAProxy's sockets and return the whole answer. Raises OSError."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(timeout_s)
-        connection.connect(str(path))
-        connection.sendall(command.encode() + b"\n")
-        connection.shutdown(socket.SHUT_WR)  # else the master socket keeps the connection open
-        answer = bytearray()
-        while chunk := connection.recv(65536):
-            answer += chunk
-    return answer.decode(errors="replace")
-
-
-def within(seconds: float, attempt: Callable[[], T | None], pause_s: float = 0.005) -> T | None:
-    """Try until `attempt` gives something other than None, at most for so long; what it raises of OSError, ValueError
-    counts as nothing yet."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(OSError, ValueError):
-            if (result := attempt()) is not None:
-                return result
-        if time.monotonic() >= deadline:
-            return None
-        time.sleep(pause_s)
 
 
 class HAProxy:
@@ -79,31 +45,35 @@ class HAProxy:
         self._config = site.run_dir / "haproxy.cfg"
         self._log = site.run_dir / "haproxy.log"
         self._pid_file = site.run_dir / "haproxy.pid"
-        self._admin = site.admin_dir / "haproxy.sock"
-        self._master = site.admin_dir / "master.sock"
+        self._sockets = Sockets(site)
         self._lock = threading.RLock()
         self._draining: frozenset[str] = frozenset()
         self._served: list[Server] | None = None  # what the running worker is known to have
         self._child: subprocess.Popen[bytes] | None = None
 
     def running(self) -> bool:
-        """Does a worker answer? A busy one gets time to, as long as its master lives."""
-        if self._worker_pid() is not None:
+        """Does a worker answer? A busy one gets time to, as long as its master lives and it takes connections."""
+        if self._sockets.worker_pid() is not None:
             return True
-        return self.master_pid() is not None and within(PATIENCE_S, self._worker_pid) is not None
+        if not self.masters() or within(LEAVING_S, lambda: listens(str(self._sockets.admin))) is None:
+            return False
+        return within(PATIENCE_S, self._sockets.worker_pid) is not None
 
-    def serving(self) -> frozenset[str]:
-        """The servers that the running back end uses, or that still answer, for a controller that adopts it. Raises
-        BalancerError where they cannot be known."""
-        statistics = within(READY_S, self.read)
-        if statistics is None:
+    def find(self) -> Found:
+        """What a controller that adopts HAProxy has to know; one that only finishes its last requests tells it too.
+        Raises BalancerError where it cannot be known."""
+        if not self.masters():
+            return Found()
+        with contextlib.suppress(BalancerError):
+            if (found := within(PATIENCE_S, self._sockets.find, pause_s=0.02)) is not None:
+                return found
+        if self.running():
             raise BalancerError("HAProxy runs, but does not tell its servers")
-        return statistics.ready | {name for name, in_flight in statistics.servers.items() if in_flight}
+        return Found()
 
     def read(self) -> Statistics:
         """The current worker's statistics. Raises OSError or ValueError where there are none."""
-        text = ask(self._admin, "show info;show stat")
-        return parse_statistics(text, "entry", self._site.service)
+        return self._sockets.read()
 
     def apply(self, members: Sequence[Member]) -> str:
         """Serve exactly these members: write the file, then start HAProxy, reload it, or set its servers; returns
@@ -149,7 +119,7 @@ class HAProxy:
             for server in changed
         ]
         for start in range(0, len(commands), COMMANDS_AT_ONCE):
-            answer = self._ask_admin(";".join(commands[start : start + COMMANDS_AT_ONCE])).strip()
+            answer = self._sockets.ask_admin(";".join(commands[start : start + COMMANDS_AT_ONCE])).strip()
             if answer:
                 self._served = None  # some may be set: the next change reloads, and makes all certain
                 raise BalancerError(f"HAProxy would not set servers: {answer}")
@@ -159,19 +129,19 @@ class HAProxy:
         with self._lock:
             self._draining |= {name}
             command = f"set server {self._site.service}/{name} state maint"
-            answer = self._ask_admin(command)
+            answer = self._sockets.ask_admin(command)
             if answer.strip():
                 raise BalancerError(f"HAProxy would not drain {name}: {answer.strip()}")
             self._note(name, disabled=True)
-            for pid in self._processes().old_pids:
-                self._ask_master(f"@!{pid} {command}")  # one that ended meanwhile has nothing to drain
+            for pid in self._sockets.processes().old_pids:
+                self._sockets.ask_master(f"@!{pid} {command}")  # one that ended meanwhile has nothing to drain
 
     def undrain(self, name: str) -> None:
         """The current worker gives the server requests again; old ones, which end soon, do not. Raises
         BalancerError."""
         with self._lock:
             self._draining -= {name}
-            answer = self._ask_admin(f"set server {self._site.service}/{name} state ready").strip()
+            answer = self._sockets.ask_admin(f"set server {self._site.service}/{name} state ready").strip()
             if answer:
                 raise BalancerError(f"HAProxy would not take {name} back: {answer}")
             self._note(name, disabled=False)
@@ -185,14 +155,13 @@ class HAProxy:
     def cut(self, name: str) -> None:
         """End what is still in flight at a server that is gone: no answer will come. Raises BalancerError."""
         command = f"shutdown sessions server {self._site.service}/{name}"
-        self._ask_admin(command)  # after a reload the current worker does not know the server, which it says
-        for pid in self._processes().old_pids:
-            self._ask_master(f"@!{pid} {command}")
+        self._sockets.ask_admin(command)  # after a reload the current worker does not know the server, which it says
+        for pid in self._sockets.processes().old_pids:
+            self._sockets.ask_master(f"@!{pid} {command}")
 
     def in_flight(self, name: str) -> int:
-        """Requests that the server has in any worker."""
-        current = self.read().servers.get(name, 0)
-        return current + sum(self._old_in_flight(pid, name) for pid in self._processes().old_pids)
+        """Requests that the server has in any worker. Raises OSError, ValueError, BalancerError."""
+        return self._sockets.in_flight(name)
 
     def stop(self, grace_s: float = 5.0) -> None:
         """Finish what is in flight (bounded), then end. Does nothing where HAProxy does not run."""
@@ -203,43 +172,56 @@ class HAProxy:
 
     def master_pid(self) -> int | None:
         """The recorded master's pid, if that process is still this HAProxy."""
-        try:
+        with contextlib.suppress(OSError, ValueError):
             pid = int(self._pid_file.read_text())
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
-            return None
-        return pid if str(self._config).encode() in arguments else None
+            return pid if self._is_ours(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")) else None
+        return None
+
+    def masters(self) -> list[int]:
+        """The pids of all masters, recorded or not: one that just starts, and one that finishes its last requests, too.
+        Each begins a session of its own."""
+        return [each.pid for each in processes(self._is_ours) if each.pid == each.session]
 
     # How it is done
 
+    def _is_ours(self, words: Words) -> bool:
+        return program(words) in ("haproxy", PRIORITY[0]) and os.fsencode(self._config) in words
+
     def _kill_all(self) -> None:
         """End what there is of this HAProxy, workers that hang or have lost their master included."""
-        for comm in Path("/proc").glob("[0-9]*/comm"):
-            with contextlib.suppress(OSError):
-                arguments = comm.with_name("cmdline").read_bytes().split(b"\0")
-                if comm.read_text() == "haproxy\n" and str(self._config).encode() in arguments:
-                    os.kill(int(comm.parent.name), signal.SIGKILL)
+        for each in processes(self._is_ours):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each.pid, signal.SIGKILL)
         if self._child is not None:
             self._child.wait()
 
     def _start(self) -> None:
-        self._kill_all()  # a master whose worker is gone, or a worker that hangs, would keep the ports
+        self._make_way()
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
-                [*PRIORITY, "haproxy", "-W", "-S", f"{self._master},mode,600", "-f", self._config,
+                [*PRIORITY, "haproxy", "-W", "-S", f"{self._sockets.master},mode,600", "-f", self._config,
                  "-p", self._pid_file],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         child, offset = self._child, self._log.stat().st_size
-        started = within(READY_S, lambda: self._worker_pid() or (child.poll() is not None and -1) or None)
+        started = within(READY_S, lambda: self._sockets.worker_pid() or (child.poll() is not None and -1) or None)
         if started in (None, -1):
             raise BalancerError(f"HAProxy did not start: {self._complaint(offset)}")
 
+    def _make_way(self) -> None:
+        """An earlier HAProxy that takes no more requests finishes those that it has. Any other would keep the ports: a
+        master whose worker is gone, a worker that hangs."""
+        host, _, port = self._site.entry.rpartition(":")
+        if listens((host, int(port))):
+            self._kill_all()
+        else:
+            self._end(signal.SIGUSR1)
+
     def _reload(self) -> None:
         """Reload and see to it that a new worker really serves: HAProxy 2.6 answers nothing, later ones `Success=`."""
-        before, offset = self._processes(), self._log.stat().st_size
+        before, offset = self._sockets.processes(), self._log.stat().st_size
         self._before_reload()
-        answer = within(1.0, lambda: ask(self._master, "reload", READY_S))
+        answer = within(1.0, lambda: ask(self._sockets.master, "reload", READY_S))
         if answer is None or "Success=0" in answer:
             raise BalancerError(f"HAProxy refused to reload: {self._complaint(offset)}")
         outcome = within(READY_S, lambda: self._reload_outcome(before))
@@ -248,43 +230,11 @@ class HAProxy:
 
     def _reload_outcome(self, before: Processes) -> bool | None:
         """True when another worker answers, False when HAProxy counted a failed reload, None while neither is so."""
-        pid = self._worker_pid()
+        pid = self._sockets.worker_pid()
         if pid is not None and pid != before.worker_pid:
             return True
-        now = parse_processes(ask(self._master, "show proc"))
+        now = parse_processes(ask(self._sockets.master, "show proc"))
         return False if now.failed_reloads > before.failed_reloads else None
-
-    def _worker_pid(self) -> int | None:
-        with contextlib.suppress(OSError):
-            for line in ask(self._admin, "show info").splitlines():
-                if line.startswith("Pid: "):
-                    return int(line.removeprefix("Pid: "))
-        return None
-
-    def _processes(self) -> Processes:
-        """The master's list; it is deaf for a moment around reloads, hence the patience."""
-        processes = within(2.0, lambda: parse_processes(ask(self._master, "show proc")), pause_s=0.02)
-        if processes is None:
-            raise BalancerError("HAProxy's master does not answer")
-        return processes
-
-    def _ask_admin(self, command: str) -> str:
-        answer = within(1.0, lambda: ask(self._admin, command))
-        if answer is None:
-            raise BalancerError("HAProxy does not answer")
-        return answer
-
-    def _ask_master(self, command: str) -> str:
-        return within(1.0, lambda: ask(self._master, command), pause_s=0.02) or ""
-
-    def _old_in_flight(self, pid: int, name: str) -> int:
-        table = self._ask_master(f"@!{pid} show info;@!{pid} show stat")
-        try:
-            return parse_statistics(table, "entry", self._site.service).servers.get(name, 0)
-        except ValueError:
-            if pid in self._processes().old_pids:
-                raise
-            return 0  # it has ended meanwhile
 
     def _complaint(self, offset: int) -> str:
         """What HAProxy wrote since `offset`, its alerts only, in one line."""
@@ -303,16 +253,8 @@ class HAProxy:
         """Send the signal, again at each call: a master that is just reloading loses it. True when it has ended."""
         if self._child is not None:
             self._child.poll()  # reaps it
-        pid = self.master_pid()
-        if pid is None:
-            return True
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-        return None
-
-
-def prepare_run_dir(site: Site) -> None:
-    """Make the run directory: HAProxy's workers may pass through it to the log socket, only root may do more."""
-    site.admin_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.chown(site.run_dir, 0, grp.getgrnam("haproxy").gr_gid)
-    site.run_dir.chmod(0o710)
+        pids = self.masters()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return None if pids else True

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TextIO
 
+from controller.ports import Kind
+
 log = logging.getLogger("controller")
 
 LONGEST_LINE_BYTES = 1 << 20
@@ -25,7 +27,7 @@ class FileJournal:
         _cut_to_whole_lines(path)
         self._failing = False
 
-    def write(self, t_s: float, event: str, **fields: object) -> None:
+    def write(self, t_s: float, event: Kind, **fields: object) -> None:
         line = ENCODER.encode({"t_s": round(t_s, 4), "event": event, **fields}) + "\n"
         try:
             self._file.write(line)
@@ -55,7 +57,7 @@ def _cut_to_whole_lines(path: Path) -> None:
 class NoJournal:
     """Where nobody asked for a journal."""
 
-    def write(self, t_s: float, event: str, **fields: object) -> None:
+    def write(self, t_s: float, event: Kind, **fields: object) -> None:
         pass
 
     def close(self) -> None:

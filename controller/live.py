@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from controller.actions import Action, Apply, Clone, Drain, Freeze, Return, Stop
 from controller.containers import Containers
 from controller.haproxy import HAProxy
+from controller.model import Phase
 from controller.ports import (
     Applied,
     ApplyFailed,
@@ -79,9 +80,16 @@ class Host:
                     self._drain_orders.pop(name, None)
                     self._stops.submit(self._report, partial(self._stop, name), partial(StopFailed, name))
 
-    def adopt(self, name: str, slot: int) -> None:
-        """Take over a running container: it counts as booted when its health check answers."""
-        self._boots.submit(self._report, partial(self._check, name, slot), partial(Failed, name))
+    def adopt(self, name: str, slot: int, phase: Phase) -> None:
+        """Take over what an earlier controller left: it counts as booted when its health check answers, and what that
+        one began to drain is drained."""
+        if phase is Phase.DRAINING:
+            self.act([Drain(name)])
+            return
+        if phase is Phase.BOOTING:
+            self._await_first_answer(name)
+        if phase is not Phase.FAILED:
+            self._boots.submit(self._report, partial(self._check, name, slot), partial(Failed, name))
 
     def close(self) -> None:
         """Begin nothing more, end the waits, and see what has begun to its end."""

@@ -24,6 +24,7 @@ from controller.ports import (
     Failed,
     FirstAnswer,
     Journal,
+    Kind,
     ReturnFailed,
     Sensor,
     StopFailed,
@@ -140,7 +141,7 @@ class Loop:
 
     def _applied(self, members: tuple[Member, ...], took_ms: float, how: str, now_s: float) -> None:
         entered = self.fleet.applied(members, now_s)
-        event = "reload" if how == "reload" else "apply"
+        event: Kind = "reload" if how == "reload" else "apply"
         self._journal.write(now_s, event, ok=True, how=how, took_ms=round(took_ms, 1), members=len(members))
         for instance in entered:
             breakdown = _breakdown(instance, now_s)

@@ -11,11 +11,15 @@ from controller.spelling import plain
 BootWay = Literal["plain", "exec", "zygote"]  # the ways to start an instance
 
 
+LONGEST_MESSAGE = 1000  # characters
+
+
 class ControllerError(Exception):
     """Something that the user should read in one line; only the command line prints it and exits."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(plain(message))
+        words = plain(message)
+        super().__init__(words if len(words) <= LONGEST_MESSAGE else f"{words[: LONGEST_MESSAGE - 3]}...")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,12 @@ class Actuator(Protocol):
     def act(self, actions: Sequence[Action]) -> None: ...
 
 
+Kind = Literal[
+    "start", "tick", "decision", "shadow", "instance", "reload", "apply", "first_answer", "error", "stop"
+]  # fmt: skip
+
+
 class Journal(Protocol):
     """Records one event with its fields."""
 
-    def write(self, t_s: float, event: str, **fields: object) -> None: ...
+    def write(self, t_s: float, event: Kind, **fields: object) -> None: ...

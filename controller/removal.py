@@ -8,13 +8,13 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import lxc
 
 from controller.ports import ControllerError
+from controller.processes import run
 from controller.usage import control_group, kill_all, thaw
 
 log = logging.getLogger("controller")
@@ -40,7 +40,7 @@ def end(container: str, group: Path | None) -> None:
     folder = lxc_path() / container
     deadline = time.monotonic() + STOP_S
     if is_active(container):
-        _stop(container, group or _group(container))
+        _stop(container, group if group and is_of(container, group) else _group(container))
     remove_from = time.monotonic() + GRACE_S
     while folder.exists() and time.monotonic() < deadline:
         if time.monotonic() > remove_from:
@@ -55,12 +55,10 @@ def _stop(container: str, group: Path | None) -> None:
     """Order LXC to kill it; where that does not end, kill its processes. A frozen one could not die."""
     if group is not None:
         thaw(group)
-    command = ["lxc-stop", "-n", container, "-k"]
     try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ORDER_S, check=False,
-                       start_new_session=True)  # fmt: skip
-    except subprocess.TimeoutExpired:
-        log.warning("lxc-stop of %s did not end within %g s: its processes are killed", container, ORDER_S)
+        run(["lxc-stop", "-n", container, "-k"], ORDER_S)
+    except ControllerError as error:
+        log.warning("%s: %s; its processes are killed", container, error)
         if group is not None:
             kill_all(group)
 
@@ -93,10 +91,18 @@ def monitor_pid(container: str) -> int | None:
     return None
 
 
+def is_of(container: str, group: Path) -> bool:
+    """Is it the container's own control group? A process that has ended, but is not reaped, is in the root's, with all
+    others of the host. LXC appends a number where a group of that name is left over."""
+    own = f"lxc.payload.{container}"
+    return group.name == own or (group.name.startswith(f"{own}-") and group.name[len(own) + 1 :].isdigit())
+
+
 def _group(container: str) -> Path | None:
     """The control group of the container's first process, its monitor's child; None where either is gone."""
     with contextlib.suppress(OSError, ValueError, IndexError, TypeError):
         monitor = monitor_pid(container)
         children = Path(f"/proc/{monitor}/task/{monitor}/children").read_text().split()
-        return control_group(int(children[0]))
+        group = control_group(int(children[0]))
+        return group if is_of(container, group) else None
     return None

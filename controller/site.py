@@ -63,6 +63,9 @@ class Site:
     def container(self, instance: str) -> str:
         return f"{self.prefix}-{instance}"
 
+    def instance(self, container: str) -> str:
+        return container.removeprefix(f"{self.prefix}-")
+
     def slot(self, container: str) -> int | None:
         """The slot of an instance's container, None for any other container."""
         head, _, number = container.rpartition("-")

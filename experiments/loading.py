@@ -11,6 +11,7 @@ import yaml
 
 from controller.spelling import plain
 from experiments.journal import UNREADABLE, event_of, on_one_axis
+from loadgen.load import LoadError, OpenLoad, parse_load
 
 LEAKS_PREFIX = "leaks-"  # begins the name of a folder of a leak test, see experiments.soak.leaks
 BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is no run; see report.bench
@@ -78,6 +79,17 @@ class Run:
     @property
     def scenario(self) -> str:
         return str(self.info.get("scenario", "unnamed"))
+
+    @property
+    def open_load(self) -> OpenLoad | None:
+        """What was offered; None for users that wait for answers, and where run.json tells no load of today's form."""
+        shape = self.info.get("shape")
+        document = {("shape" if key == "kind" else key): value for key, value in (shape or {}).items()}
+        try:
+            load = parse_load(document)
+        except LoadError:
+            return None
+        return load if isinstance(load, OpenLoad) else None
 
     @property
     def rate_limit_rps(self) -> float | None:

@@ -17,6 +17,7 @@ from loadgen.load import Load, LoadError, error_line
 
 FOLDER = Path(__file__).parent / "scenarios"
 VALUE = re.compile(r"\{(\w+)(:g)?\}")  # of the load, in a hypothesis
+MOST_VARIANTS = 500
 LAST = 99  # the order of a scenario that has none
 InstantKind = Literal[
     "kill-instance", "kill-application", "kill-zygote", "kill-worker", "kill-balancer", "kill-controller"
@@ -90,6 +91,13 @@ class Scenario(Strict):
         if simulated and info.data.get("faults"):
             raise ValueError("faults are not simulated")
         return simulated
+
+    @model_validator(mode="after")
+    def _countable(self) -> "Scenario":
+        variants = max(1, len(self.arms)) * max(1, len(self.loads))
+        if variants > MOST_VARIANTS:
+            raise ValueError(f"arms and loads make {variants} variants; at most {MOST_VARIANTS} are legal")
+        return self
 
     @model_validator(mode="after")
     def _fillable(self) -> "Scenario":

@@ -13,8 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from experiments.loading import Run
-from loadgen.load import LoadError, OpenLoad, parse_load
-from report import environment, series, style, words
+from report import series, style, words
 from report.series import Floats
 
 BEFORE_S, AFTER_UP_S = 1.0, 4.0  # of the step up
@@ -63,12 +62,8 @@ class Response:
 
 def response_of(run: Run) -> Response | None:
     """None where the load is no step up and down again, or the run does not tell the demand."""
-    shape = environment.section(run.info, "shape")
-    try:
-        load = parse_load({"shape": shape.get("kind"), **{key: shape[key] for key in shape if key != "kind"}})
-    except LoadError:
-        return None
-    if not isinstance(load, OpenLoad) or load.shape != "step" or run.demand.empty or run.requests.empty:
+    load = run.open_load
+    if load is None or load.shape != "step" or run.demand.empty or run.requests.empty:
         return None
     steps = load.spec.model_dump()
     up_s = float(run.requests["due_s"].min()) - next(load.due_times()) + steps["before_s"]

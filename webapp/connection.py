@@ -23,7 +23,10 @@ from webapp.errors import FULL_ERRNOS, STORAGE_FULL, too_large_message
 
 PATIENCE_S = 10.0
 LEAST_BYTES_PER_S = 1000
+IDLE_S = 120.0  # of a connection without a request
+LOOK_S = 1.0
 CONNECTIONS = 450  # a request needs up to two descriptors, and 1024 are usual
+ACCEPTED_AT_ONCE = 40
 FRAMING_BYTES = 1024 * 1024  # of a chunked body, which waitress counts as body
 CHUNK_LINE_BYTES = 8 * 1024  # of a chunk's head, and of all trailers
 BAD_FRAMING = (
@@ -193,13 +196,15 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         return sent
 
     def end_if_late(self, now_s: float) -> None:
-        """End the connection when its client is too slow. For the server's own thread."""
+        """End the connection when its client is too slow, or idle. For the server's own thread."""
         if self.requests:
             return  # it waits for us
         if self.total_outbufs_len and self.answer.is_late(now_s):
             self.handle_close()
         elif self.request and self.request.transfer.is_late(now_s):
             self.end(TOO_SLOW)
+        elif not self.request and not self.total_outbufs_len and now_s - self.answer.begun_s > IDLE_S:
+            self.handle_close()
 
     def end(self, why: str) -> None:
         """Answer 408 where a request is on its way, else close. For the server's own thread."""
@@ -216,18 +221,29 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     """waitress's server with these connections."""
 
     channel_class = Connection
+    next_look_s = 0.0
 
     def handle_accept(self) -> None:
-        """Take a new connection; where there are too many, another gives way."""
-        super().handle_accept()
-        if len(self.active_channels) > CONNECTIONS:
-            waiting = [channel for channel in self.active_channels.values() if not channel.requests]
-            if waiting:
-                min(waiting, key=lambda channel: channel.begun_s).end(CROWDED)
+        """Take new connections, as many as wait: one at each turn is slow in a crowd. Where there are too many, others
+        give way, after all are taken: a descriptor that is closed now must not be one of theirs in this turn."""
+        for _ in range(ACCEPTED_AT_ONCE):
+            before = len(self.active_channels)
+            super().handle_accept()
+            if len(self.active_channels) == before:
+                break
+        excess = max(0, len(self.active_channels) - CONNECTIONS)
+        waiting = [channel for channel in self.active_channels.values() if excess and not channel.requests]
+        for channel in sorted(waiting, key=lambda channel: channel.begun_s)[:excess]:
+            channel.end(CROWDED)
+
+    def readable(self) -> bool:
+        """Called at each turn, once a second at least: end what is too slow, or idle for long."""
+        now_s = time.monotonic()
+        if now_s >= self.next_look_s:
+            self.next_look_s = now_s + LOOK_S
+            for channel in list(self.active_channels.values()):
+                channel.end_if_late(now_s)
+        return bool(super().readable())
 
     def maintenance(self, now: float) -> None:
-        """Called about once a second: end what is too slow, or idle for long."""
-        super().maintenance(now)
-        now_s = time.monotonic()
-        for channel in list(self.active_channels.values()):
-            channel.end_if_late(now_s)
+        """waitress's own goes by the wall clock: after a jump of it, it would not look for as long, or close all."""

@@ -44,7 +44,6 @@ def build_server(settings: Settings, app: Flask | None = None) -> Any:
         threads=THREADS,
         recv_bytes=RECV_BYTES,
         connection_limit=CONNECTIONS + 50,  # it stops to listen there, and only gets there while all are being served
-        cleanup_interval=1,
         max_request_header_size=HEADER_BYTES,
         max_request_body_size=settings.max_object_bytes + FRAMING_BYTES,
         inbuf_overflow=HELD_BYTES,

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from controller.actions import Member
-from controller.app import remove_run_dir
-from controller.haproxy import HAProxy, prepare_run_dir
+from controller.haproxy import HAProxy
 from controller.haproxy_config import render, servers_of
+from controller.rundir import prepare_run_dir, remove_run_dir
 from controller.site import Site
 from experiments.bench.model import Context, Samples, Series
 from experiments.processes import RunError

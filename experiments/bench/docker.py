@@ -13,10 +13,10 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 from controller import network
-from controller.app import prepare_objects_dir, remove_instances, remove_run_dir
+from controller.app import prepare_objects_dir, remove_instances
 from controller.containers import Containers
-from controller.haproxy import prepare_run_dir
 from controller.removal import lxc_path
+from controller.rundir import prepare_run_dir, remove_run_dir
 from controller.site import Site
 from experiments.bench.model import Context, Samples, Series
 from experiments.processes import RunError

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from controller import app
-from controller.app import Controller, open_journal, prepare_objects_dir, remove_run_dir
+from controller.app import Controller, open_journal, prepare_objects_dir
 from controller.config import PolicyFile
 from controller.containers import Containers
 from controller.haproxy import HAProxy
@@ -19,6 +19,7 @@ from controller.journal import NoJournal
 from controller.lock import controller_pid, only_one
 from controller.loop import Loop
 from controller.ports import Booted, ControllerError, Event
+from controller.rundir import remove_run_dir
 from tests.controller.build import LocalSite, local_site
 
 
@@ -51,8 +52,8 @@ class Script:
 class Leftovers:
     """In place of containers and HAProxy: one instance that cannot be removed."""
 
-    def present(self) -> list[str]:
-        return ["web-1"]
+    def present(self) -> dict[str, int]:
+        return {"web-1": 1}
 
     def close(self) -> None:
         pass

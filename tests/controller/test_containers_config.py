@@ -12,6 +12,8 @@ from controller import containers
 from controller.applications import Application
 from controller.container_config import instance_config
 from controller.containers import BootError, Containers
+from controller.ports import ControllerError
+from controller.processes import run
 from controller.site import Site
 from controller.zygote import first_error, last_line
 from tests.controller.build import LocalSite
@@ -76,8 +78,8 @@ def test_last_line_of_a_log_tells_what_went_wrong(tmp_path: Path, text: str, las
 
 
 def test_command_that_hangs_is_ended_and_named() -> None:
-    with pytest.raises(BootError, match=r"^sleep did not end within 0\.05 s$"):
-        containers._run(["sleep", "60"], 0.05)
+    with pytest.raises(ControllerError, match=r"^sleep did not end within 0\.05 s$"):
+        run(["sleep", "60"], 0.05)
 
 
 @pytest.fixture
@@ -166,5 +168,5 @@ def test_wait_for_a_boot_ends_when_the_instance_is_stopped(made: Containers, mon
 
 def test_interrupt_from_the_terminal_does_not_reach_a_command_that_runs() -> None:
     """A second Ctrl-C must not cut the tidying short."""
-    done = containers._run([sys.executable, "-S", "-c", "import os; print(os.getpgrp())"], 5.0)
+    done = run([sys.executable, "-S", "-c", "import os; print(os.getpgrp())"], 5.0)
     assert int(done.stdout) != os.getpgrp()

@@ -10,6 +10,7 @@ from controller.actions import Action, Apply, Clone, Drain, Member, Stop
 from controller.fleet import Fleet
 from controller.model import Phase
 
+PHASES = (Phase.IN_SERVICE, Phase.BOOTING, Phase.DRAINING, Phase.FAILED)  # of what an earlier controller left
 INDEX = st.integers(0, 1000)  # picks one of what is pending, modulo how much that is
 
 
@@ -27,17 +28,20 @@ class FleetHistory(RuleBasedStateMachine):
         self.pending: list[Action] = []
         self.past: list[Callable[[], object]] = []  # events that may arrive a second time
         for slot in sorted(number for number in adopted if number <= slots):
-            self.adopt(f"web-{slot}", slot, serving=slot % 2 == 0)
+            self.adopt(f"web-{slot}", slot, PHASES[slot % len(PHASES)])
         self.plan()
 
-    def adopt(self, name: str, slot: int, serving: bool) -> None:
+    def adopt(self, name: str, slot: int, phase: Phase) -> None:
         self.containers[name] = slot
-        self.fleet.adopt(name, slot, self.now_s, serving)
-        if serving:
+        self.fleet.adopt(name, slot, self.now_s, phase)
+        if phase in (Phase.IN_SERVICE, Phase.DRAINING):
             self.balancer |= {name}
             self.healthy.add(name)
-        else:
-            self.pending.append(Clone(name, slot))
+        match phase:
+            case Phase.BOOTING:
+                self.pending.append(Clone(name, slot))
+            case Phase.DRAINING:
+                self.pending.append(Drain(name))
 
     def plan(self) -> None:
         for action in self.fleet.plan(self.now_s):

@@ -108,7 +108,7 @@ def test_instance_that_is_idle_already_does_not_return() -> None:
 def test_victim_is_the_one_that_the_policy_file_names(victim: Victim, first: str) -> None:
     made = Fleet("web", 20, 3, victim=victim)
     for now_s, name in ((0, "web-1"), (1, "web-2"), (2, "web-3")):
-        made.adopt(name, int(name[-1]), now_s, serving=True)
+        made.adopt(name, int(name[-1]), now_s, Phase.IN_SERVICE)
     settle(made)
     loads = {"web-1": 2, "web-2": 1, "web-3": 4}
     made.seen = [Sample(name, Phase.IN_SERVICE, 0, 0, None, count) for name, count in loads.items()]

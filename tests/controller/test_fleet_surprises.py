@@ -10,8 +10,8 @@ from tests.controller.fleets import fleet, kinds, phases, serving, settle, succe
 
 def test_adopted_instance_that_serves_goes_on_and_others_must_be_healthy_first() -> None:
     made = fleet(2)
-    made.adopt("web-5", 5, 0, serving=True)
-    made.adopt("web-7", 7, 0, serving=False)
+    made.adopt("web-5", 5, 0, Phase.IN_SERVICE)
+    made.adopt("web-7", 7, 0, Phase.BOOTING)
     assert phases(made) == {"web-5": "IN_SERVICE", "web-7": "BOOTING"}
     assert made.plan(0) == [Apply((Member("web-5", 5),))]
     made.booted("web-5", 1, {})
@@ -22,14 +22,14 @@ def test_adopted_instance_that_serves_goes_on_and_others_must_be_healthy_first()
 def test_first_apply_happens_even_when_the_balancer_seems_right() -> None:
     """An earlier controller may have been killed while it drained an instance."""
     made = fleet(1)
-    made.adopt("web-5", 5, 0, serving=True)
+    made.adopt("web-5", 5, 0, Phase.IN_SERVICE)
     assert kinds(made.plan(0)) == ["Apply"]
 
 
 def test_new_instances_take_slots_that_adopted_ones_leave_free() -> None:
     made = fleet(3)
-    made.adopt("web-1", 1, 0, serving=True)
-    made.adopt("web-3", 3, 0, serving=True)
+    made.adopt("web-1", 1, 0, Phase.IN_SERVICE)
+    made.adopt("web-3", 3, 0, Phase.IN_SERVICE)
     assert Clone("web-2", 2) in made.plan(0)
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from controller import haproxy
+from controller import haproxy, haproxy_sockets
 from controller.actions import Member
-from controller.haproxy import BalancerError, HAProxy, prepare_run_dir, within
+from controller.haproxy import HAProxy
+from controller.haproxy_sockets import BalancerError, Found, within
+from controller.rundir import prepare_run_dir
 from tests.controller.build import LocalSite, data, local_site
 
 ONE = [Member("web-1", 1)]
@@ -30,7 +32,9 @@ class Played(HAProxy):
             self.asked.append(f"{path.stem} {command}")
             return answer(f"{path.stem} {command}")
 
-        monkeypatch.setattr(haproxy, "ask", ask)
+        for module in (haproxy, haproxy_sockets):
+            monkeypatch.setattr(module, "ask", ask)
+        monkeypatch.setattr(haproxy, "listens", lambda _: True)
         monkeypatch.setattr("time.sleep", lambda _: None)
 
     def _start(self) -> None:
@@ -60,7 +64,7 @@ def with_old_worker(question: str) -> str:
         return data("processes_old.txt")
     if question.startswith("master @!16024 show"):
         return data("statistics_old_worker.txt")
-    return data("statistics_reloaded.txt") if question.startswith("haproxy show") else ""
+    return data("statistics_reloaded.txt") if question.startswith(("haproxy show", "master @!16077 show")) else ""
 
 
 def silent(question: str) -> str:
@@ -158,7 +162,9 @@ def test_requests_in_flight_are_summed_over_all_workers(site: LocalSite, monkeyp
 
 
 def test_servers_of_the_running_back_end_are_told(site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Played(site, alive, monkeypatch).serving() == {"web-1", "web-2"}
+    played = Played(site, with_old_worker, monkeypatch)
+    monkeypatch.setattr(played, "masters", lambda: [16021])
+    assert played.find() == Found(ready=frozenset({"web-1", "web-2"}), busy=frozenset({"web-1", "web-2"}))
 
 
 @pytest.mark.parametrize("recorded", ["", "garbage", str(os.getpid()), str(2**22 + 1)])
@@ -199,7 +205,7 @@ def forgetful(answer: Answer, question: str) -> Answer:
 
 def test_busy_balancer_is_not_started_anew(site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
     played = Played(site, forgetful(alive, "haproxy show info"), monkeypatch)
-    monkeypatch.setattr(played, "master_pid", lambda: 16021)
+    monkeypatch.setattr(played, "masters", lambda: [16021])
     played.apply(ONE)
     assert played.done == ["reload"]
 

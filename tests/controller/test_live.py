@@ -8,8 +8,10 @@ import pytest
 
 from controller.actions import Action, Apply, Clone, Drain, Member, Return, Stop
 from controller.containers import BootError, Containers
-from controller.haproxy import BalancerError, HAProxy
+from controller.haproxy import HAProxy
+from controller.haproxy_sockets import BalancerError
 from controller.live import Host
+from controller.model import Phase
 from controller.ports import Applied, ApplyFailed, Booted, Drained, Event, Failed, Stopped
 
 
@@ -107,11 +109,16 @@ def test_no_error_of_a_job_is_lost(host: Host, played: Played, error: Exception,
 
 
 def test_adopted_instance_counts_as_booted_when_it_is_healthy(host: Host, played: Played) -> None:
-    host.adopt("web-1", 1)
+    host.adopt("web-1", 1, Phase.BOOTING)
     assert host.events.get(timeout=5) == Booted("web-1")
     played.refusal = BootError("no healthy answer")
-    host.adopt("web-2", 2)
+    host.adopt("web-2", 2, Phase.IN_SERVICE)
     assert host.events.get(timeout=5) == Failed("web-2", "no healthy answer")
+
+
+def test_instance_that_an_earlier_controller_began_to_drain_is_drained(host: Host) -> None:
+    host.adopt("web-1", 1, Phase.DRAINING)
+    assert host.events.get(timeout=5) == Drained("web-1")
 
 
 def test_instance_is_drained_when_nothing_is_in_flight_any_more(host: Host, played: Played) -> None:

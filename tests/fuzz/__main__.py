@@ -15,15 +15,15 @@ from pathlib import Path
 
 from tests.fuzz.campaign import Campaign
 from tests.fuzz.target import SLOW_S, at_most
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import FAMILIES, target_of
 
 API = "tests.fuzz.api"  # fuzzes the application over HTTP: a process of its own, with other means
 
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Fuzz the parsers.")
-    made.add_argument("target", choices=["all", "api", *TARGETS], metavar="TARGET",
-                      help=f"all, or one of: api, {', '.join(TARGETS)}")  # fmt: skip
+    made.add_argument("target", choices=["all", "api", *FAMILIES], metavar="TARGET",
+                      help=f"all, or one of: api, {', '.join(FAMILIES)}")  # fmt: skip
     made.add_argument("--seconds", type=float, default=600, help="CPU time of each target (default %(default)g)")
     made.add_argument("--jobs", type=int, default=1, help="targets at once (default %(default)d)")
     made.add_argument("--input", type=Path, metavar="FILE", help="check this input only")
@@ -34,12 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.input is not None:
         with at_most(SLOW_S):
-            TARGETS[options.target].check(options.input.read_bytes())
+            target_of(options.target).check(options.input.read_bytes())
         return 0
     if importlib.util.find_spec("atheris") is None:
         print("fuzz: Atheris is not installed here; it exists for Python 3.11 to 3.13 on x86_64", file=sys.stderr)
         return 2
-    names = ["api", *TARGETS] if options.target == "all" else [options.target]
+    names = ["api", *FAMILIES] if options.target == "all" else [options.target]
     return 0 if _all_well(names, options.seconds, options.jobs) else 1
 
 

@@ -39,6 +39,7 @@ ANSWER_S = 10.0
 QUIET_S = 0.05
 CONNECTIONS = 200
 EXAMPLES = 30  # of an operation in a round
+SHOWN = 10
 REQUESTS = 2000  # of a round
 GENERATE = settings(
     max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate],
@@ -159,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.api", description="Fuzz the application over HTTP.")
     parser.add_argument("--seconds", type=float, default=600, help="CPU time of both sides (default %(default)g)")
     fuzzer = fuzz(parser.parse_args(arguments).seconds, random.Random())
-    for finding in fuzzer.findings:
+    for finding in fuzzer.findings[:SHOWN]:
         print(f"api: {finding}")
     print(f"api: {fuzzer.requests} requests, {len(fuzzer.findings) or 'no'} findings")
     return 1 if fuzzer.findings else 0

@@ -4,6 +4,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterable
+from functools import partial
 from itertools import islice, pairwise
 from unittest.mock import patch
 
@@ -77,7 +78,7 @@ def check_scenario(data: bytes) -> None:
     """A file in experiments/scenarios."""
     with patch.object(scenario, "FOLDER", file_of("any.yaml", data).parent):
         for quick in (False, True):
-            found = accepted(lambda quick=quick: scenario.load_scenario("any", {}, quick), scenario.ScenarioError)  # type: ignore[misc]
+            found = accepted(partial(scenario.load_scenario, "any", {}, quick), scenario.ScenarioError)
             if found is not None:
                 _check_scenario(found)
 
@@ -88,7 +89,7 @@ def _check_scenario(found: scenario.Scenario) -> None:
         json.dumps(variant.model_dump(mode="json"))
         require(variant.claim(), "the hypothesis is empty")
         require(0 < variant.load.duration_s <= MOST_S * (1 + 1e-9), f"lasts {variant.load.duration_s} s")
-        accepted(lambda variant=variant: settings_of(variant, variant.policy), PolicyError)  # type: ignore[misc]
+        accepted(partial(settings_of, variant, variant.policy), PolicyError)
 
 
 def _traces() -> list[bytes]:

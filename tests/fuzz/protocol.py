@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -122,7 +123,7 @@ def _check_groups(path: Path) -> None:
     with patch.object(Path, "read_text", lambda _: path.read_bytes().decode(errors="surrogateescape")):
         accepted(lambda: ours.cgroups(os.getpid()), OSError)
         for controller in ("cpuacct", "freezer", "cpu"):
-            accepted(lambda each=controller: usage.control_file(os.getpid(), each, "v1", "v2"), OSError)  # type: ignore[misc]
+            accepted(partial(usage.control_file, os.getpid(), controller, "v1", "v2"), OSError)
 
 
 def _seeds() -> Sequence[bytes]:

@@ -16,7 +16,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
-LONGEST_MESSAGE = 1500  # characters; the longest lists of what is legal have some hundred
+LONGEST_MESSAGE = 1000  # characters; the longest lists of what is legal have some hundred
 LONGEST_INPUT = 64 * 1024
 SLOW_S = 2.0  # of CPU time, for an input of at most LONGEST_INPUT
 

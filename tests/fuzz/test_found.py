@@ -2,12 +2,14 @@
 
 import pytest
 
-from tests.fuzz.target import SLOW_S, at_most
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.target import LONGEST_INPUT, SLOW_S, at_most
+from tests.fuzz.targets import target_of
 
 STATISTICS = b"Pid: 7\n\n# pxname,%s\nentry,FRONTEND,%s,1,2,0,UP\nweb,BACKEND,0,0,0,0,UP\n\n"
 RUN, JOURNAL, CAPACITY = b"\x00", b"\x03", b"\x08"  # of the target records
 SQUARE = b"{shape: square, period_s: 0.1, duration_s: 3600}"
+MANY = b", ".join(b"a%d: {}" % number for number in range(300))
+RULE = b"{when: {metric: served_rps, above: 1}, then: {add: 1}}, "
 STATED = b"title: T\nload: {shape: ramp}\nhypothesis: '%s'\n"
 
 
@@ -29,6 +31,7 @@ FOUND: dict[str, tuple[str, bytes]] = {
         b'   strategy "target-value" { target = 50 }\n  }\n }\n}\n',
     ),
     "statistics without the name of a server": ("haproxy", b"\x00" + STATISTICS % (b"xsvname,a", b"1")),
+    "statistics with a header of two lines": ("haproxy", b"\x00" + STATISTICS % (b"a\x1db,svname", b"1")),
     "statistics with a cell that is too long": ("haproxy", b"\x00" + STATISTICS % (b"svname,a", b"9" * 140_000)),
     "request that lasted for ever": ("haproxy", b"\x02200 web-1 0 3 inf -- 77\n"),
     "request of a worker that cannot be": ("haproxy", b"\x02200 web-1 0 3 12 -- -1\n"),
@@ -49,6 +52,7 @@ FOUND: dict[str, tuple[str, bytes]] = {
     "hypothesis that looks into objects": ("scenario", STATED % b"{policy.nothing}"),
     "hypothesis as wide as memory": ("scenario", STATED % b"{policy:>99999999999}"),
     "hypothesis with a number of a text": ("scenario", STATED % b"{policy[x]}"),
+    "arms and loads without end": ("scenario", STATED % b"H" + b"arms: {%s}\nloads: {%s}\n" % (MANY, MANY)),
     "short form that is none": ("scenario", STATED % b"H" + b"quick:\n"),
     "container that is named like an instance": ("zygote", "\x02\x00tidebed-web-²".encode()),
     "container with a number as nobody writes it": ("zygote", b"\x02\x00tidebed-web-007"),
@@ -56,6 +60,7 @@ FOUND: dict[str, tuple[str, bytes]] = {
     "control group that is cut off": ("zygote", b"\x02\x0412:cpu"),
     "console that obeys an instance": ("zygote", b"\x02\x03web\x1b]0;owned\x07\x1b[2J\n"),
     "zygote that quotes two lines": ("zygote", b"\x01\x00error OSError:\nnot this one"),
+    "zygote that says nothing readable": ("zygote", b"\x01\x00" + b"\x00\x01" * 200),
     "object directory with a bell": ("options", b"\x04/srv/\x07"),
     "object directory that is not UTF-8": ("options", b"\x04/srv/\xff"),
     "port in other digits": ("options", "\x00127.0.0.1:８０８０".encode()),
@@ -74,8 +79,35 @@ FOUND: dict[str, tuple[str, bytes]] = {
 }
 
 
+LARGE: dict[str, tuple[str, bytes]] = {
+    "rules without end": ("policy", b"policy: {rules: [" + RULE * 1200),
+    "list in a list in a list": ("policy", b"[" * LONGEST_INPUT),
+    "mapping in a mapping": ("policy", b"{a: " * (LONGEST_INPUT // 4)),
+    "documents without end": ("policy", b"---\na: 1\n" * 7000),
+    "key as long as the file": ("policy", b"instances" * 7000 + b": 1\n"),
+    "number as long as the file": ("policy", b"tick_s: " + b"9" * 60_000),
+    "sixties without end": ("policy", b"tick_s: 1" + b":10" * 20_000),
+    "JSON in JSON": ("cloud", b'{"a":' * 13_000),
+    "keys that are nearly known": ("cloud", b"[{%s}]" % b",".join(b'"PolicyTyp%d":1' % each for each in range(3800))),
+    "block in a block": ("nomad", b"a {" * 20_000),
+    "bracket in a bracket": ("nomad", b"a = " + b"(" * 60_000),
+    "strings that are not closed": ("nomad", b'a = "' + b"${" * 30_000),
+    "quotes without end": ("trace", b'"' * LONGEST_INPUT),
+    "sums in sums": ("load", b"{shape: sum, of: [" * 3600),
+    "columns without end": ("haproxy", b"\x00" + STATISTICS % (b"svname" + b",a" * 30_000, b"1")),
+    "workers without end": ("haproxy", b"\x011 master 0 x\n# workers\n" + b"7 worker 1 x\n" * 5000),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_and_deep_inputs_take_a_moment(name: str) -> None:
+    target, data = LARGE[name]
+    with at_most(SLOW_S):
+        target_of(target).check(data[:LONGEST_INPUT])
+
+
 @pytest.mark.parametrize("name", FOUND)
 def test_what_was_found_stays_mended(name: str) -> None:
     target, data = FOUND[name]
     with at_most(SLOW_S):
-        TARGETS[target].check(data)
+        target_of(target).check(data)

@@ -14,12 +14,11 @@ from random import Random
 
 import atheris
 
-with atheris.instrument_imports(include=["controller", "loadgen", "experiments", "webapp", "yaml", "hcl2"]):
-    from tests.fuzz.targets import TARGETS
-
 from tests.fuzz.edits import Editor
 from tests.fuzz.target import SLOW_S, Target, at_most
+from tests.fuzz.targets import target_of
 
+COVERED = ["controller", "loadgen", "experiments", "webapp", "yaml", "hcl2"]
 FOLDERS = ("corpus", "seeds", "findings")  # what was found before is tried again
 LONGEST = 16384  # of an input; a longer one finds no more in the same time
 INSTRUMENTED = 3.0  # so many times slower than plain
@@ -71,7 +70,9 @@ class Fuzzing:
 
 def main(arguments: Sequence[str]) -> None:
     name, folder, seconds = arguments
-    fuzzing = Fuzzing(TARGETS[name], float(seconds))
+    with atheris.instrument_imports(include=COVERED):
+        target = target_of(name)
+    fuzzing = Fuzzing(target, float(seconds))
     options = fuzzing.prepare(Path(folder))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     atheris.Setup([name, *options], fuzzing.check, custom_mutator=fuzzing.mutated)

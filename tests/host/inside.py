@@ -14,10 +14,10 @@ import pytest
 import requests
 
 from controller import network, shield
-from controller.app import prepare_objects_dir, remove_instances, remove_run_dir
+from controller.app import prepare_objects_dir, remove_instances
 from controller.containers import Containers
-from controller.haproxy import prepare_run_dir
 from controller.removal import lxc_path
+from controller.rundir import prepare_run_dir, remove_run_dir
 from controller.site import Site
 from tests.host.testbed import let_pass, run
 

@@ -12,10 +12,11 @@ import pytest
 import requests
 
 from controller.actions import Member
-from controller.app import remove_run_dir
-from controller.haproxy import BalancerError, HAProxy, prepare_run_dir
+from controller.haproxy import HAProxy
 from controller.haproxy_config import Waiting
+from controller.haproxy_sockets import BalancerError
 from controller.requestlog import RequestLog
+from controller.rundir import prepare_run_dir, remove_run_dir
 from controller.site import Site
 from controller.statistics import Arrivals
 from tests.host.testbed import PYTHON, ROOT, answers, until

@@ -103,12 +103,15 @@ def _connects() -> bool:
 
 def test_port_that_another_took_is_told_and_taken_back(fleet: Testbed) -> None:
     begun_s = now_s(fleet)
-    os.kill(fleet.process.pid, signal.SIGSTOP)
-    wounds.kill_balancer()
-    until(lambda: not _connects(), 5, "HAProxy is gone")
     host, _, port = ENTRY.rpartition(":")
-    with socket.create_server((host, int(port))):
+    os.kill(fleet.process.pid, signal.SIGSTOP)
+    try:
+        wounds.kill_balancer()
+        until(lambda: not _connects(), 5, "HAProxy is gone")
+        thief = socket.create_server((host, int(port)))
+    finally:
         os.kill(fleet.process.pid, signal.SIGCONT)
+    with thief:
         until(lambda: any("HAProxy did not start" in event["message"] for event in since(fleet, begun_s, "error")))
     until(lambda: answers(f"{URL}/healthz"), 10, "HAProxy is back")
     assert len(serving(fleet)) == 3
@@ -127,11 +130,10 @@ def test_balancer_that_hangs_lets_nothing_shrink_and_is_replaced(fleet: Testbed)
 def test_lxc_that_hangs_does_not_keep_an_instance(fleet: Testbed) -> None:
     name = serving(fleet)[0]
     begun_s = now_s(fleet)
-    wounds.stop_monitor(name)
-    wounds.kill(name)
+    wounds.kill_under_lxc_that_hangs(name)
     out_s, _ = healed(fleet, name, begun_s)
     assert out_s < 1 + MARGIN_S
-    assert f"lxc-stop of {PREFIX}-{name} did not end within" in fleet.log.read_text()
+    assert f"{PREFIX}-{name}: lxc-stop did not end within" in fleet.log.read_text()
     assert not Path(f"/var/lib/lxc/{PREFIX}-{name}").exists()
 
 

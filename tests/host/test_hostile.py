@@ -114,6 +114,17 @@ def test_thousands_of_clients_that_are_slow_harm_no_other(unlimited: Testbed) ->
     assert replaced(unlimited) == []
 
 
+def test_connections_that_are_all_taken_come_back(unlimited: Testbed) -> None:
+    """By bodies that stop to come: all wait no longer than for these, and the statistics stay within reach."""
+    with crowd(ADDRESS, 4200, put(b"Content-Length: 60000\r\n", b"x")):
+        assert sessions() == 4000
+        started = time.monotonic()
+        assert requests.get(URL + "/healthz", timeout=40).status_code == 200
+        assert time.monotonic() - started < 20
+    until(lambda: sessions() < 20, what="connections are freed")
+    assert replaced(unlimited) == []
+
+
 def dribble(connections: list[socket.socket], piece: bytes) -> int:
     """Send each a little more; how many still take it."""
     for connection in list(connections):

@@ -14,12 +14,13 @@ import requests
 
 from controller.app import prepare_objects_dir
 from controller.container_config import common_config
-from controller.containers import PAUSES, Containers, lxc_path
-from controller.haproxy import prepare_run_dir
+from controller.containers import PAUSES, Containers
+from controller.removal import lxc_path
+from controller.rundir import prepare_run_dir
 from controller.site import Site
 from controller.usage import control_file
 from tests.host.inside import instances, probed_site
-from tests.host.testbed import ENTRY, STATS, policy, run, running
+from tests.host.testbed import ENTRY, STATS, policy, run, running, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 NOBODY = 65534
@@ -27,10 +28,15 @@ NOBODY = 65534
 
 @pytest.mark.parametrize("boot", ["exec", "zygote"])
 def test_cpu_time_is_limited(boot: Any, tmp_path: Path) -> None:
-    with probed_site(tmp_path) as site, instances(site, boot, mapped=True, count=1, cpu_cores=0.2) as (instance,):
-        assert instance.probe("burn_cpu(1.0)") < 0.35
-        throttled = control_file(instance.pid, "cpu", "cpu.stat", "cpu.stat").read_text()
-        assert int(throttled.split("nr_throttled ")[1].split()[0]) > 0
+    """On a machine that is busy with other things, too."""
+    with probed_site(tmp_path) as site, instances(site, boot, mapped=True, count=1, cpu_cores=0.1) as (instance,):
+        statistics = control_file(instance.pid, "cpu", "cpu.stat", "cpu.stat")
+
+        def throttled() -> bool:
+            assert instance.probe("burn_cpu(1.0)") < 0.2
+            return int(statistics.read_text().split("nr_throttled ")[1].split()[0]) > 0
+
+        until(throttled)
 
 
 def test_what_the_host_does_not_allow_is_told_and_instances_serve_all_the_same(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from controller.actions import Member
-from controller.app import remove_run_dir
-from controller.haproxy import HAProxy, prepare_run_dir
+from controller.haproxy import HAProxy
+from controller.rundir import prepare_run_dir, remove_run_dir
 from experiments.objects import check
 from experiments.objects import run as run_clients
 from tests.host.test_balancer import SITE

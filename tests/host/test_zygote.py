@@ -13,9 +13,10 @@ import pytest
 import requests
 
 from controller import network, zygote
-from controller.app import prepare_objects_dir, remove_instances, remove_run_dir
+from controller.app import prepare_objects_dir, remove_instances
 from controller.containers import Containers
 from controller.mapped_ids import MAPPED_ID
+from controller.rundir import remove_run_dir
 from controller.site import Site
 from tests.host.testbed import clean_host, left_behind, let_pass, until
 from webapp import kernel

@@ -5,7 +5,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Testbed:
     folder: Path
     document: Policy
     options: list[str] = field(default_factory=list)
+    wrapper: list[str] = field(default_factory=list)  # a command that becomes the controller in the end
+    program: list[str] = field(default_factory=lambda: ["controller"])  # a module and arguments before the options
 
     def start(self) -> "Testbed":
         self.folder.mkdir(exist_ok=True)
@@ -56,7 +58,8 @@ class Testbed:
         let_pass(self.folder)
         (self.folder / "policy.yaml").write_text(yaml.safe_dump(self.document))
         command = [
-            PYTHON, "-m", "controller", "--policy", str(self.folder / "policy.yaml"), "--journal", str(self.journal),
+            *self.wrapper, PYTHON, "-m", *self.program,
+            "--policy", str(self.folder / "policy.yaml"), "--journal", str(self.journal),
             "--entry", ENTRY, "--stats", STATS, "--objects", str(self.folder.parent / "objects"), *self.options,
         ]  # fmt: skip
         with self.log.open("ab") as log:
@@ -97,9 +100,11 @@ def let_pass(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def running(folder: Path, document: Policy, *options: str, instances: int = 1) -> Iterator[Testbed]:
+def running(
+    folder: Path, document: Policy, *options: str, instances: int = 1, wrapper: Sequence[str] = ()
+) -> Iterator[Testbed]:  # fmt: skip
     """A testbed in service; stopped at the end, whatever happens."""
-    testbed = Testbed(folder, document, list(options)).start()
+    testbed = Testbed(folder, document, list(options), list(wrapper)).start()
     try:
         yield testbed.await_service(instances)
     finally:
@@ -133,7 +138,7 @@ def left_behind() -> list[str]:
     mounts = Path("/proc/self/mounts").read_text().splitlines()
     found += [f"mount {line}" for line in mounts if PREFIX in line]
     found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/lxc.*.{PREFIX}-*")]
-    return found + [f"process {' '.join(words)}" for words in _processes() if any(map(_ours, words))]
+    return found + [f"process {' '.join(words)}" for _, words in command_lines() if any(map(_ours, words))]
 
 
 def _ours(word: str) -> bool:
@@ -143,10 +148,10 @@ def _ours(word: str) -> bool:
     return word == "webapp.zygote" or (word.startswith((f"/run/{PREFIX}/", f"{PREFIX}-web-")) and " " not in word)
 
 
-def _processes() -> list[list[str]]:
-    """The command lines, as words."""
+def command_lines() -> list[tuple[int, list[str]]]:
+    """The processes' pids, and their command lines as words."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            found.append(path.read_bytes().decode(errors="replace").split("\0"))
+            found.append((int(path.parent.name), path.read_bytes().decode(errors="replace").split("\0")))
     return found

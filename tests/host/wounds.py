@@ -1,17 +1,18 @@
 """What can befall an instance or HAProxy, done to real ones."""
 
+import contextlib
 import os
 import re
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import lxc
 
 from controller.removal import monitor_pid
 from controller.site import Site
-from controller.usage import control_file, control_group, set_frozen
+from controller.usage import CGROUPS, control_file, set_frozen
 from controller.zygote import application
 from tests.host.testbed import PREFIX, run
 
@@ -47,7 +48,6 @@ def fill_memory(instance: str) -> None:
     pid = application(first_pid(instance))
     limit = control_file(pid, "memory", "memory.limit_in_bytes", "memory.max")
     used = limit.with_name(limit.name.replace("limit", "usage").replace("max", "current"))
-    control_group(pid)
     limit.write_text(str(int(used.read_text()) + 2**20))
     eater = f"open('{limit.with_name('cgroup.procs')}', 'w').write('0'); kept = [bytearray(2**20) for _ in range(8)]"
     run("/usr/bin/python3", "-S", "-c", eater)
@@ -64,11 +64,11 @@ def occupy(instance: str, requests: int) -> list[socket.socket]:
     return clients
 
 
-def stop_monitor(instance: str) -> None:
-    """LXC itself hangs."""
-    pid = monitor_pid(f"{PREFIX}-{instance}")
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+def kill_under_lxc_that_hangs(instance: str) -> None:
+    monitor, victim = monitor_pid(f"{PREFIX}-{instance}"), application(first_pid(instance))
+    assert monitor is not None
+    os.kill(monitor, signal.SIGSTOP)
+    os.kill(victim, signal.SIGKILL)
 
 
 def balancer() -> tuple[int, list[int]]:
@@ -88,7 +88,8 @@ def kill_worker() -> None:
 def kill_balancer() -> None:
     master, workers = balancer()
     for pid in (master, *workers):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # each ends with the other
+            os.kill(pid, signal.SIGKILL)
 
 
 WOUNDS: dict[str, tuple[Callable[[str], None], str]] = {
@@ -98,3 +99,31 @@ WOUNDS: dict[str, tuple[Callable[[str], None], str]] = {
     "is unplugged": (unplug, "its address does not react"),
     "fills its memory": (fill_memory, "ran out of memory"),
 }
+
+
+@contextlib.contextmanager
+def few_processes(pid: int, more: int) -> Iterator[None]:
+    """The process may have only so many children and threads more, in a control group of its own."""
+    root = CGROUPS / "pids" if (CGROUPS / "pids").exists() else CGROUPS
+    group, home = root / f"{PREFIX}-few", control_file(pid, "pids", "cgroup.procs", "cgroup.procs")
+    group.mkdir()
+    (group / "cgroup.procs").write_text(str(pid))
+    (group / "pids.max").write_text(str(int((group / "pids.current").read_text()) + more))
+    try:
+        yield
+    finally:
+        (group / "pids.max").write_text("max")
+        for each in (group / "cgroup.procs").read_text().split():
+            home.write_text(each)
+        group.rmdir()
+
+
+@contextlib.contextmanager
+def broken_template() -> Iterator[None]:
+    """The application cannot be imported."""
+    package = Path(f"/var/lib/lxc/{PREFIX}-template/rootfs/opt/webapp/webapp")
+    away = package.rename(package.with_name("webapp.away"))
+    try:
+        yield
+    finally:
+        away.rename(package)

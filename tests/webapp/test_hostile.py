@@ -122,6 +122,21 @@ def test_request_that_is_dribbled_is_408(impatient: Instance, head: bytes, piece
     assert serves(impatient)
 
 
+def test_jump_of_the_wall_clock_gives_slow_clients_no_time(directory: Path) -> None:
+    jump = "import time; real = time.time; time.time = lambda: real() + (time.monotonic() < begun + 1) * 1e6; "
+    program = "import time; begun = time.monotonic(); " + jump + with_bounds(PATIENCE_S=0.5)
+    with running_instance(directory, program) as jumping:
+        assert serves(jumping)
+        time.sleep(1)
+        seen = attack(address(jumping), b"GET / HTTP/1.1\r\n")
+    assert (seen.statuses, seen.closed) == ([408], True)
+
+
+def test_idle_connection_is_closed_in_the_end(directory: Path) -> None:
+    with running_instance(directory, with_bounds(IDLE_S=0.5)) as instance, crowd(address(instance), 5) as connections:
+        assert [connection.recv(1) for connection in connections] == [b""] * 5
+
+
 def test_slow_but_fair_upload_is_stored(impatient: Instance) -> None:
     """Twice the least rate, for four times the patience."""
     with socket.create_connection(address(impatient), TIMEOUT_S) as connection:
