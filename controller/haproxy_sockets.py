@@ -66,10 +66,11 @@ def within(seconds: float, attempt: Callable[[], T | None], pause_s: float = 0.0
 
 
 class Sockets:
-    """The two sockets of one site's HAProxy."""
+    """The two sockets of one site's HAProxy; `has_ended` tells that nobody will answer any more."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, has_ended: Callable[[], bool]) -> None:
         self._service = site.service
+        self._has_ended = has_ended
         self.admin = site.admin_dir / "haproxy.sock"
         self.master = site.admin_dir / "master.sock"
 
@@ -112,17 +113,26 @@ class Sockets:
 
     def processes(self) -> Processes:
         """The master's list; it is deaf for a moment around reloads, hence the patience. Raises BalancerError."""
-        processes = within(PATIENCE_S, lambda: parse_processes(ask(self.master, "show proc")), pause_s=0.02)
-        if processes is None:
+        told = within(PATIENCE_S, lambda: parse_processes(self._ask_living(self.master, "show proc")), pause_s=0.02)
+        if told is None:
             raise BalancerError("HAProxy's master does not answer")
-        return processes
+        return told
 
     def ask_admin(self, command: str) -> str:
         """The current worker's answer. Raises BalancerError where there is none."""
-        answer = within(1.0, lambda: ask(self.admin, command))
+        answer = within(1.0, lambda: self._ask_living(self.admin, command))
         if answer is None:
             raise BalancerError("HAProxy does not answer")
         return answer
+
+    def _ask_living(self, path: Path, command: str) -> str:
+        """Nobody waits for an HAProxy that has ended. Raises BalancerError for such, OSError."""
+        try:
+            return ask(path, command)
+        except OSError:
+            if self._has_ended():
+                raise BalancerError("HAProxy has ended") from None
+            raise
 
     def ask_master(self, command: str) -> str:
         """The master's answer, or that of the worker that the command names; empty where there is none."""

@@ -3,6 +3,7 @@
 import grp
 import os
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,3 +267,36 @@ def test_haproxy_may_pass_the_run_directory_whatever_the_umask(tmp_path: Path, m
     finally:
         os.umask(before)
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o710
+
+
+def test_balancer_that_ends_while_servers_are_set_is_started_at_once(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["sleep", "60"]) as master:
+
+        def ending(question: str) -> str:
+            if " set " not in question:
+                return alive(question)
+            master.kill()
+            master.wait()
+            raise ConnectionRefusedError(question)
+
+        played = Played(site, ending, monkeypatch, slots=3)
+        played.apply(ONE)
+        played._known_pid = master.pid
+        assert played.apply(TWO) == "start"
+    assert played.done == ["reload", "start"]
+    assert len([asked for asked in played.asked if " set " in asked]) == 1
+
+
+def test_balancer_that_ends_while_it_reloads_is_started_at_once(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(site, alive, monkeypatch)
+    with subprocess.Popen(["true"]) as master:
+        pass
+    played._known_pid, played.refusal = master.pid, BalancerError("HAProxy refused to reload: it has ended")
+    assert played.apply(ONE) == "start"
+    played._known_pid = os.getpid()
+    with pytest.raises(BalancerError, match="refused to reload"):
+        played.apply(TWO)
