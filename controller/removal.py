@@ -52,17 +52,18 @@ def end(container: str, group: Path | None) -> None:
 
 
 def _stop(container: str, group: Path | None) -> None:
-    """Order LXC to kill it; where that does not end, kill its processes. A frozen one could not die."""
+    """Kill its processes; its monitor then removes the rest. A frozen one dies as soon as it is thawed, and does
+    nothing before."""
     if group is not None:
+        kill_all(group)
         thaw(group)
+        return
     command = ["lxc-stop", "-n", container, "-k"]
     try:
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ORDER_S, check=False,
                        start_new_session=True)  # fmt: skip
     except subprocess.TimeoutExpired:
-        log.warning("lxc-stop of %s did not end within %g s: its processes are killed", container, ORDER_S)
-        if group is not None:
-            kill_all(group)
+        log.warning("lxc-stop of %s did not end within %g s", container, ORDER_S)
 
 
 def _remove(container: str, folder: Path) -> None:

@@ -14,8 +14,9 @@ import requests
 
 from controller.app import prepare_objects_dir
 from controller.container_config import common_config
-from controller.containers import PAUSES, Containers, lxc_path
+from controller.containers import PAUSES, Containers
 from controller.haproxy import prepare_run_dir
+from controller.removal import lxc_path
 from controller.site import Site
 from controller.usage import control_file
 from tests.host.inside import instances, probed_site
