@@ -14,7 +14,7 @@ import pytest
 from tests.host import wounds
 from tests.host.clients import Clients
 from tests.host.story import healed, now_s, serving, since
-from tests.host.testbed import ENTRY, PREFIX, URL, Testbed, answers, policy, running, until
+from tests.host.testbed import ENTRY, PREFIX, URL, Testbed, answers, left_behind, policy, running, until
 
 MARGIN_S = 1.0  # for a machine that does much else: the promise is one second
 FAST: dict[str, Any] = {"boot": "zygote", "apply": "runtime"}
@@ -24,6 +24,7 @@ FAST: dict[str, Any] = {"boot": "zygote", "apply": "runtime"}
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
     with running(tmp_path_factory.mktemp("healing"), policy(minimum=3, maximum=4, **FAST), instances=3) as testbed:
         yield testbed
+    assert left_behind() == []
 
 
 @pytest.mark.parametrize("wound", wounds.WOUNDS)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from tests.host import wounds
@@ -10,6 +11,8 @@ from tests.host.clients import Clients
 from tests.host.story import healed, now_s, serving
 from tests.host.test_healing import MARGIN_S
 from tests.host.testbed import URL, policy, running, until
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 FAST: dict[str, Any] = {"boot": "zygote", "apply": "runtime"}
 
