@@ -111,8 +111,11 @@ class HAProxy:
         try:
             if how == "runtime":
                 self._set(wanted)
+            elif how == "start":
+                self._start()
             else:
-                self._start() if how == "start" else self._reload()
+                self._retire(wanted)
+                self._reload()
         except BalancerError:
             if how == "start" or not self._has_ended():
                 raise
@@ -130,6 +133,14 @@ class HAProxy:
             return "none"
         same = {server.name for server in wanted} == {server.name for server in self._served}
         return "runtime" if self._slots and same else "reload"
+
+    def _retire(self, wanted: list[Server]) -> None:
+        """Servers that the next worker will not have get no request from this one either: it may be a while."""
+        names = {server.name for server in wanted}
+        gone = [each.name for each in self._served or [] if not each.disabled and each.name not in names]
+        with contextlib.suppress(BalancerError):
+            if gone:
+                self._sockets.ask_admin(";".join(f"set server {self._site.service}/{name} state maint" for name in gone))
 
     def _set(self, wanted: list[Server]) -> None:
         """Set the servers whose state differs. The order of the lines, which a start heeds, does not matter here."""
