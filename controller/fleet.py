@@ -27,7 +27,7 @@ SPARE_RETRY_S = 10.0  # after a boot for the pool that failed; what is wanted do
 STOP_RETRY_S = 5.0
 GATHER_S = 0.05  # about a reload
 member = lru_cache(maxsize=None)(Member)  # the same ones come again with each change
-YOUNG_S = 10.0  # an instance that dies so soon after it was ordered counts as a failed boot
+YOUNG_S = 5.0  # an instance that dies so soon after it was ordered counts as a failed boot
 
 
 class Fleet:
