@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from controller.actions import Member
-from controller.haproxy_config import Server, Waiting, render, servers_of
+from controller.haproxy_config import Server, Waiting, render, server_is_enabled, servers_of
 from controller.haproxy_sockets import PATIENCE_S, BalancerError, Found, Sockets, ask, listens, within
-from controller.processes import Words, processes, program
+from controller.processes import Words, lives, processes, program
 from controller.site import Site
 from controller.statistics import Processes, Statistics, parse_processes
 
@@ -45,31 +45,41 @@ class HAProxy:
         self._config = site.run_dir / "haproxy.cfg"
         self._log = site.run_dir / "haproxy.log"
         self._pid_file = site.run_dir / "haproxy.pid"
-        self._sockets = Sockets(site)
+        self._sockets = Sockets(site, self._has_ended)
         self._lock = threading.RLock()
         self._draining: frozenset[str] = frozenset()
         self._served: list[Server] | None = None  # what the running worker is known to have
         self._child: subprocess.Popen[bytes] | None = None
+        self._known_pid: int | None = None  # of the master, while one is known
 
     def running(self) -> bool:
         """Does a worker answer? A busy one gets time to, as long as its master lives and it takes connections."""
         if self._sockets.worker_pid() is not None:
             return True
-        if not self.masters() or within(LEAVING_S, lambda: listens(str(self._sockets.admin))) is None:
+        if not self.masters():
+            return False
+        listening = within(LEAVING_S, lambda: listens(str(self._sockets.admin)) or self._has_ended() or None)
+        if listening is None or self._has_ended():
             return False
         return within(PATIENCE_S, self._sockets.worker_pid) is not None
 
     def find(self) -> Found:
-        """What a controller that adopts HAProxy has to know; one that only finishes its last requests tells it too.
-        Raises BalancerError where it cannot be known."""
+        """What a controller that adopts HAProxy has to know; one that only finishes its last requests tells it too, and
+        of one that is gone its file tells the rest. Raises BalancerError where it cannot be known."""
         if not self.masters():
-            return Found()
+            return Found(wanted=self._recorded())
         with contextlib.suppress(BalancerError):
             if (found := within(PATIENCE_S, self._sockets.find, pause_s=0.02)) is not None:
                 return found
         if self.running():
             raise BalancerError("HAProxy runs, but does not tell its servers")
-        return Found()
+        return Found(wanted=self._recorded())
+
+    def _recorded(self) -> int:
+        """How many servers the file has that are not disabled."""
+        with contextlib.suppress(OSError):
+            return sum(server_is_enabled(line) for line in self._config.read_text().splitlines())
+        return 0
 
     def read(self) -> Statistics:
         """The current worker's statistics. Raises OSError or ValueError where there are none."""
@@ -87,10 +97,7 @@ class HAProxy:
             previous = self._config.read_text() if self._config.exists() else None
             self._write(render(self._site, wanted, self._waiting))
             try:
-                if how == "runtime":
-                    self._set(wanted)
-                else:
-                    self._start() if how == "start" else self._reload()
+                how = self._make(how, wanted)
                 self._served = wanted
             except Exception:
                 self._served = None
@@ -98,6 +105,23 @@ class HAProxy:
                     self._write(previous)
                 raise
             return how
+
+    def _make(self, how: str, wanted: list[Server]) -> str:
+        """Have HAProxy do it. One that ends meanwhile is started at once."""
+        try:
+            if how == "runtime":
+                self._set(wanted)
+            elif how == "start":
+                self._start()
+            else:
+                self._retire(wanted)
+                self._reload()
+        except BalancerError:
+            if how == "start" or not self._has_ended():
+                raise
+            self._start()
+            return "start"
+        return how
 
     def _way(self, wanted: list[Server]) -> str:
         """The cheapest way to make the running HAProxy have these servers."""
@@ -109,6 +133,14 @@ class HAProxy:
             return "none"
         same = {server.name for server in wanted} == {server.name for server in self._served}
         return "runtime" if self._slots and same else "reload"
+
+    def _retire(self, wanted: list[Server]) -> None:
+        """Servers that the next worker will not have get no request from this one either: it may be a while."""
+        names = {server.name for server in wanted}
+        gone = [each.name for each in self._served or [] if not each.disabled and each.name not in names]
+        with contextlib.suppress(BalancerError):
+            if gone:
+                self._sockets.ask_admin(";".join(f"set server {self._site.service}/{name} state maint" for name in gone))
 
     def _set(self, wanted: list[Server]) -> None:
         """Set the servers whose state differs. The order of the lines, which a start heeds, does not matter here."""
@@ -174,7 +206,9 @@ class HAProxy:
         """The recorded master's pid, if that process is still this HAProxy."""
         with contextlib.suppress(OSError, ValueError):
             pid = int(self._pid_file.read_text())
-            return pid if self._is_ours(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")) else None
+            if self._is_ours(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")):
+                self._known_pid = pid
+                return pid
         return None
 
     def masters(self) -> list[int]:
@@ -183,6 +217,11 @@ class HAProxy:
         return [each.pid for each in processes(self._is_ours) if each.pid == each.session]
 
     # How it is done
+
+    def _has_ended(self) -> bool:
+        """Was a master known, and is its process gone? One that loads itself anew is there, though its pid file and its
+        command line are not for a moment."""
+        return self._known_pid is not None and not lives(self._known_pid)
 
     def _is_ours(self, words: Words) -> bool:
         return program(words) in ("haproxy", PRIORITY[0]) and os.fsencode(self._config) in words
@@ -203,6 +242,7 @@ class HAProxy:
                  "-p", self._pid_file],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
+        self._known_pid = self._child.pid
         child, offset = self._child, self._log.stat().st_size
         started = within(READY_S, lambda: self._sockets.worker_pid() or (child.poll() is not None and -1) or None)
         if started in (None, -1):
@@ -221,7 +261,7 @@ class HAProxy:
         """Reload and see to it that a new worker really serves: HAProxy 2.6 answers nothing, later ones `Success=`."""
         before, offset = self._sockets.processes(), self._log.stat().st_size
         self._before_reload()
-        answer = within(1.0, lambda: ask(self._sockets.master, "reload", READY_S))
+        answer = within(1.0, lambda: "" if self._has_ended() else ask(self._sockets.master, "reload", READY_S))
         if answer is None or "Success=0" in answer:
             raise BalancerError(f"HAProxy refused to reload: {self._complaint(offset)}")
         outcome = within(READY_S, lambda: self._reload_outcome(before))
@@ -229,7 +269,10 @@ class HAProxy:
             raise BalancerError(f"HAProxy refused to reload: {self._complaint(offset)}")
 
     def _reload_outcome(self, before: Processes) -> bool | None:
-        """True when another worker answers, False when HAProxy counted a failed reload, None while neither is so."""
+        """True when another worker answers, False when HAProxy counted a failed reload or has ended, None while neither
+        is so."""
+        if self._has_ended():
+            return False
         pid = self._sockets.worker_pid()
         if pid is not None and pid != before.worker_pid:
             return True

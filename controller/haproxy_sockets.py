@@ -22,10 +22,11 @@ class BalancerError(ControllerError):
 
 
 class Found(NamedTuple):
-    """The servers that HAProxy gives requests, and those that have some, in old workers too."""
+    """The servers that HAProxy gives requests, those that have some, in old workers too, and how many should."""
 
     ready: frozenset[str] = frozenset()
     busy: frozenset[str] = frozenset()
+    wanted: int = 0
 
 
 def ask(path: Path, command: str, timeout_s: float = 1.0) -> str:
@@ -65,10 +66,11 @@ def within(seconds: float, attempt: Callable[[], T | None], pause_s: float = 0.0
 
 
 class Sockets:
-    """The two sockets of one site's HAProxy."""
+    """The two sockets of one site's HAProxy; `has_ended` tells that nobody will answer any more."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, has_ended: Callable[[], bool]) -> None:
         self._service = site.service
+        self._has_ended = has_ended
         self.admin = site.admin_dir / "haproxy.sock"
         self.master = site.admin_dir / "master.sock"
 
@@ -94,7 +96,7 @@ class Sockets:
         current = None if processes.worker_pid is None else self.read_worker(processes.worker_pid)
         workers = [current, *map(self.read_worker, processes.old_pids)]
         busy = {name for worker in workers if worker for name, count in worker.servers.items() if count}
-        return Found(current.ready, frozenset(busy)) if current else None
+        return Found(current.ready, frozenset(busy), len(current.ready)) if current else None
 
     def in_flight(self, name: str) -> int:
         """Requests that the server has in any worker. Raises OSError, ValueError, BalancerError."""
@@ -111,17 +113,26 @@ class Sockets:
 
     def processes(self) -> Processes:
         """The master's list; it is deaf for a moment around reloads, hence the patience. Raises BalancerError."""
-        processes = within(PATIENCE_S, lambda: parse_processes(ask(self.master, "show proc")), pause_s=0.02)
-        if processes is None:
+        told = within(PATIENCE_S, lambda: parse_processes(self._ask_living(self.master, "show proc")), pause_s=0.02)
+        if told is None:
             raise BalancerError("HAProxy's master does not answer")
-        return processes
+        return told
 
     def ask_admin(self, command: str) -> str:
         """The current worker's answer. Raises BalancerError where there is none."""
-        answer = within(1.0, lambda: ask(self.admin, command))
+        answer = within(1.0, lambda: self._ask_living(self.admin, command))
         if answer is None:
             raise BalancerError("HAProxy does not answer")
         return answer
+
+    def _ask_living(self, path: Path, command: str) -> str:
+        """Nobody waits for an HAProxy that has ended. Raises BalancerError for such, OSError."""
+        try:
+            return ask(path, command)
+        except OSError:
+            if self._has_ended():
+                raise BalancerError("HAProxy has ended") from None
+            raise
 
     def ask_master(self, command: str) -> str:
         """The master's answer, or that of the worker that the command names; empty where there is none."""

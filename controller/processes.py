@@ -31,6 +31,13 @@ def processes(is_it: Callable[[Words], bool]) -> list[Process]:
     return found
 
 
+def lives(pid: int) -> bool:
+    """Is there such a process? One that has ended and waits to be reaped is none."""
+    with contextlib.suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
 def program(words: Words) -> str:
     """The program's name, without its folder."""
     return Path(os.fsdecode(words[0])).name

@@ -20,9 +20,11 @@ from scipy.special import stdtrit  # type: ignore[import-untyped]
 from controller.spelling import plain
 from experiments.loading import LONGEST_REASON, BrokenRun, read_mapping
 from experiments.metrics.elasticity import elastic_speedup
+from experiments.metrics.figures import said, value_words
 from experiments.scenario import Expectation
 
 CONFIDENCE = 0.95
+LEAST_RUNS = 3  # of which there is an interval
 BASELINE = "static-mean"  # the arm that elastic speedup compares with; of the same load, where arms are <arm>/<load>
 SPEEDUP = "elastic_speedup"
 SPEEDUP_OF = ("theta_u_percent", "theta_o_percent", "tau_u_percent", "tau_o_percent")
@@ -32,13 +34,18 @@ log = logging.getLogger("experiments")
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure's mean over n runs; `low` and `high` bound its 95 % confidence interval (Student's t), None for one run
-    alone."""
+    """A figure's mean over n runs. From three runs on, `low` and `high` bound its 95 % confidence interval (Student's
+    t); of two runs they are the two values, for an interval of two says next to nothing; None for one run alone."""
 
     mean: float
     low: float | None
     high: float | None
     n: int
+
+    @property
+    def half(self) -> float | None:
+        """Half of the confidence interval, where there is one."""
+        return None if self.high is None or self.n < LEAST_RUNS else self.high - self.mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +94,25 @@ def estimate(values: Sequence[float]) -> Estimate:
     mean, n = fmean(values), len(values)
     if n < 2:
         return Estimate(mean, None, None, n)
+    if n < LEAST_RUNS:
+        return Estimate(mean, min(values), max(values), n)
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * stdev(values) / math.sqrt(n)
     return Estimate(mean, mean - half, mean + half, n)
 
 
 def differ(a: Estimate | None, b: Estimate | None) -> bool | None:
-    """Whether the two intervals lie apart; None where one of them is not known."""
-    if a is None or b is None or a.low is None or a.high is None or b.low is None or b.high is None:
+    """Whether the two confidence intervals lie apart; None where one of them is not known."""
+    if a is None or b is None or a.half is None or b.half is None:
         return None
-    return a.high < b.low or b.high < a.low
+    return abs(a.mean - b.mean) > a.half + b.half
+
+
+def said_mean(name: str, mean: Estimate) -> str:
+    """A figure's mean with its unit and what is known of its spread: `0.75 ± 0.23 %`, or the values of two runs."""
+    if mean.n == 2 and mean.low is not None and mean.high is not None and mean.low < mean.high:
+        low, high = (value_words(name, value) for value in (mean.low, mean.high))
+        return f"{said(name, mean.mean)} ({low} and {high}, n = 2)"
+    return said(name, mean.mean, mean.half or 0.0)
 
 
 def experiments_of(results: Path) -> list[Experiment]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from experiments.evidence import Estimate, Experiment
+from experiments.evidence import Estimate, Experiment, said_mean
 from experiments.metrics.figures import figure_of, said
 from experiments.scenario import Expectation
 
@@ -13,8 +13,8 @@ MOST_NAMED = 3  # arms in a sentence
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The means decide. What follows a ± in the sentence is half of the 95 % confidence interval. `open`: this interval
-    reaches beyond the bound, so that it is the means alone that decide."""
+    """The means decide. What follows a ± in the sentence is half of the 95 % confidence interval. `open`: this
+    interval, or one of two runs, lies beyond the bound, so that it is the means alone that decide."""
 
     outcome: Literal["held", "did not hold", "not told"]
     sentence: str
@@ -40,12 +40,12 @@ def _verdict(expectation: Expectation, experiment: Experiment) -> Verdict:
     broken = [each for each in found if _exceeds(each[1].mean, limit, most)]
     if broken:
         surely = any(_exceeds(_end(mean, best=True, most=most), limit, most) for _, mean in broken)
-        return Verdict("did not hold", f"{label} {_listed(name, broken)} ({words} expected)", not surely)
+        return Verdict("did not hold", f"{label} {_listed(name, broken)} (expected: {words})", not surely)
     if len(found) < len(judged) or not found:
         return _not_told(label, [arm for arm in judged if means.get(arm) is None])
-    of_all = f", the {'highest' if most else 'lowest'} of {len(found)} arms" if len(found) > 1 else ""
+    of_all = f", the {'highest' if most else 'lowest'} of {len(found)} variants" if len(found) > 1 else ""
     turns = any(_exceeds(_end(mean, best=False, most=most), limit, most) for _, mean in found)
-    return Verdict("held", f"{label} {_listed(name, found[:1])}{of_all} ({words} expected)", turns)
+    return Verdict("held", f"{label} {_listed(name, found[:1])}{of_all} (expected: {words})", turns)
 
 
 def _bound(expectation: Expectation, reference: Estimate | None) -> tuple[float, str]:
@@ -56,7 +56,15 @@ def _bound(expectation: Expectation, reference: Estimate | None) -> tuple[float,
     if reference is None:
         return number, f"{side} {said(expectation.figure, number)}"
     limit = number * reference.mean
-    return limit, f"{side} {said(expectation.figure, limit)}, {number:g} times that of {expectation.times},"
+    measure = f"the {said(expectation.figure, reference.mean)}{_where(expectation.times)}"
+    if number == 1:
+        return limit, f"{side} {measure}"
+    return limit, f"{side} {said(expectation.figure, limit)}, {number:g} × {measure}"
+
+
+def _where(arm: str | None) -> str:
+    """An arm's name to go on with after a value; those that are <policy>/<load> in words."""
+    return f" with {arm.replace('/', ' under ')}" if arm else ""
 
 
 def _exceeds(mean: float, limit: float, most: bool) -> bool:
@@ -65,16 +73,13 @@ def _exceeds(mean: float, limit: float, most: bool) -> bool:
 
 
 def _end(mean: Estimate, best: bool, most: bool) -> float:
-    """The better or the worse end of the interval; the value itself where there is but one run."""
+    """The better or the worse end of the interval, or of two runs; the value itself where there is but one run."""
     end = mean.low if best is most else mean.high
     return mean.mean if end is None else end
 
 
 def _listed(name: str, means: Sequence[tuple[str, Estimate]]) -> str:
-    values = [
-        said(name, mean.mean, 0.0 if mean.high is None else mean.high - mean.mean) + (f" in {arm}" if arm else "")
-        for arm, mean in means[:MOST_NAMED]
-    ]
+    values = [f"{said_mean(name, mean)}{_where(arm)}" for arm, mean in means[:MOST_NAMED]]
     more = [f"{len(means) - MOST_NAMED} more"] if len(means) > MOST_NAMED else []
     return ", ".join(values + more)
 

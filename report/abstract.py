@@ -2,34 +2,45 @@
 
 from collections.abc import Sequence
 
+from experiments.evidence import LEAST_RUNS
 from experiments.loading import Run
 from experiments.metrics.figures import figure_of, said
-from report import comparison, environment, experiment, single, words
-from report.labels import Point
+from report import comparison, environment, experiment, ranking, single, words
 from report.simulated import Twin, worst_cost
 from report.study import Study
 
 ABOUT = (
-    "Tidebed is an autoscaling testbed on one machine: a controller clones and stops LXC containers behind HAProxy as "
-    "a policy asks for, and every request of an open-loop load is accounted for. "
+    "Tidebed tests autoscaling on one machine: as a policy decides, a controller starts and stops instances (LXC "
+    "containers with the same web application) behind the balancer HAProxy, under a load that is offered on schedule. "
+)
+WORDS = (
+    "A request is not served if it is refused (429), fails or times out. Cost is time in service; × oracle is cost as "
+    "a multiple of that of the oracle, the cheapest fleet that would have served every request, computed afterwards. "
 )
 SPAWN, LOOPS = "spawn", "open-closed"
-DEFAULT = "rules"  # the policy of rules.yaml
+WAYS = {  # to start an instance
+    "plain": "importing all that its packages name",
+    "exec": "importing only what is needed",
+    "zygote": "forked from a process that has the application loaded",
+    "standby": "booted before and frozen until wanted",
+}
+LOOP_WORDS = {"open": "requests sent on schedule", "closed": "each user waits for the answer"}
 
 
 def abstract_of(studies: Sequence[Study], singles: Sequence[Run], twins: Sequence[Twin]) -> list[str]:
-    """A paragraph of what was made and which hypotheses held, and one of the main numbers; without experiments, of the
-    newest single runs."""
+    """What was made and which expectations held, what came of the policies, and the other main numbers, a paragraph
+    each; without experiments, of the newest single runs."""
     if not studies:
         return of_singles(singles)
     by_name = {study.name: study for study in studies}
     numbers = [
         boots(by_name[SPAWN]) if SPAWN in by_name else "",
-        policies(by_name[comparison.NAME]) if comparison.NAME in by_name else "",
         loops(by_name[LOOPS]) if LOOPS in by_name else "",
         models(twins),
     ]
-    return [f"{ABOUT}{made(studies)} {answered(studies)}", " ".join(each for each in numbers if each)]
+    compared = policies(by_name[comparison.NAME]) if comparison.NAME in by_name else ""
+    told = [f"{ABOUT}{WORDS}{made(studies)} {answered(studies)}", compared, " ".join(each for each in numbers if each)]
+    return [paragraph for paragraph in told if paragraph]
 
 
 def made(studies: Sequence[Study]) -> str:
@@ -40,24 +51,29 @@ def made(studies: Sequence[Study]) -> str:
     invalid = sum(arm.n_invalid for arm in arms)
     left_out = f"; {words.plural(invalid, 'run')} without a valid load left out of every mean" if invalid else ""
     short = " (their short forms)" if any(study.experiment.set == "quick" for study in studies) else ""
+    counts = sorted({arm.n_valid for arm in arms if arm.n_valid})
+    times = f", each variant {experiment.range_words(counts)}" if counts else ""
     shown = f"{words.plural(len(studies), 'experiment')}{short} with {words.plural(runs, 'run')}"
-    return f"This report shows {shown}{of_them}{left_out}."
+    return f"This report shows {shown}{of_them}{times}{left_out}."
 
 
 def answered(studies: Sequence[Study]) -> str:
-    """How many hypotheses held, and which did not."""
-    outcomes = {study.experiment.title: experiment.outcome(study.verdicts) for study in studies if study.verdicts}
-    held = sum(outcome == "held" for outcome in outcomes.values())
-    found = [study.verdicts for study in studies if experiment.outcome(study.verdicts) == "held"]
-    unsure = sum(map(experiment.is_open, found))
-    average = f", {words.number(unsure)} of them only on average" if unsure else ""
+    """How many of the hypotheses and expectations held, and those that did not, with their figures."""
+    asked_of = [study for study in studies if study.verdicts]
+    held = sum(experiment.outcome(study.verdicts) == "held" for study in asked_of)
+    verdicts = [verdict for study in asked_of for verdict in study.verdicts]
+    good = [verdict for verdict in verdicts if verdict.outcome == "held"]
+    unsure = sum(verdict.open for verdict in good)
+    average = f" ({words.number(unsure)} of them only on average)" if unsure else ""
     lines = [
-        f"Of {words.plural(len(outcomes), 'hypothesis', 'hypotheses')} written down before, {words.number(held)} "
-        f"held{average}."
+        f"Of {words.plural(len(asked_of), 'hypothesis', 'hypotheses')} written down before, {words.number(held)} "
+        f"held, and so did {words.number(len(good))} of their "
+        f"{words.plural(len(verdicts), 'measurable expectation')}{average}."
     ]
     for outcome, told in (("did not hold", "Did not hold"), ("not told", "Not told by the runs")):
-        titles = [f"“{title}”" for title, each in outcomes.items() if each == outcome]
-        lines += [f"{told}: {words.listed(titles)}."] if titles else []
+        found = [f"{words.tidy(verdict.sentence)} in “{study.experiment.title}”"
+                 for study in asked_of for verdict in study.verdicts if verdict.outcome == outcome]  # fmt: skip
+        lines += [f"{told}: {'; '.join(found)}."] if found else []
     return " ".join(lines)
 
 
@@ -69,46 +85,57 @@ def asked(study: Study, default: str) -> str:
 def boots(study: Study) -> str:
     """How long each way to start an instance took."""
     figure = asked(study, "decision_to_in_service_ms_p50")
-    told = [f"{arm.name} {said(figure, arm.figures[figure].mean)}" for arm in study.arms if figure in arm.figures]
-    return f"{words.sentence(figure_of(figure).label)[:-1]}, by the way to start: {', '.join(told)}." if told else ""
+    told = [
+        f"{arm.name} {said(figure, arm.figures[figure].mean)}{f' ({WAYS[arm.name]})' if arm.name in WAYS else ''}"
+        for arm in study.arms if figure in arm.figures
+    ]  # fmt: skip
+    return f"{words.sentence(figure_of(figure).label)[:-1]} of a new instance: {', '.join(told)}." if told else ""
 
 
 def policies(study: Study) -> str:
-    """The cheapest policy that lost least under each load, and the default one."""
+    """How the policies were compared, how far that can be relied on, and what came of it."""
     loads = comparison.by_load(study)
-    points = {load: found for load, arms in loads.items() if (found := comparison.mean_points(arms))}
-    if not points:
+    if not ranking.ranking(study):
         return ""
-    best = {load: min(found, key=lambda policy: found[policy][::-1]) for load, found in points.items()}
-    told = [f"{policy} under {load} ({place(points[load][policy])})" for load, policy in best.items()]
     count = len({policy for arms in loads.values() for policy in arms})
-    lines = [
-        f"Of {words.plural(count, 'policy', 'policies')} the one that lost least, with its cost as a multiple of the "
-        f"oracle’s, the cheapest fleet that would have served all, was {words.listed(told)}."
-    ]
-    usual = [f"under {load} {place(found[DEFAULT])}" for load, found in points.items() if DEFAULT in found]
-    return " ".join([*lines, f"The default, {DEFAULT}: {', '.join(usual)}." if usual else ""]).strip()
+    counts = sorted({arm.n_valid for arm in study.arms if arm.n_valid})
+    chance = " so small differences may be chance" if counts[-1] < LEAST_RUNS else ""
+    simulated = " in simulation" if len(study.simulated) == len(study.arms) else ""
+    return (
+        f"{words.plural(count, 'policy', 'policies')} met {'each of ' if len(loads) > 1 else ''}"
+        f"{words.plural(len(loads), 'load')}{length_words(study)} {experiment.range_words(counts)}{simulated}"
+        f"{',' if chance else ''}{chance}. {ranking.takeaway(study)}"
+    )
 
 
-def place(point: Point) -> str:
-    """Where a policy lies in the plane of cost and losses."""
-    return f"{comparison.lost_words(point[1])} lost at {point[0]:.2f}"
+def length_words(study: Study) -> str:
+    """How long each load lasted, to go on after a noun; empty where that differs."""
+    lasted = {run.info.get("duration_s") for run in study.middle.values()}
+    (seconds,) = lasted if len(lasted) == 1 else (None,)
+    return f" of {seconds:g} s" if isinstance(seconds, int | float) else ""
 
 
 def loops(study: Study) -> str:
     """What each loop of the load generator saw of the same demand."""
     figure = asked(study, "latency_ms_p95")
-    told = [f"{said(figure, arm.figures[figure].mean)} in the {arm.name} loop"
-            for arm in study.arms if figure in arm.figures]  # fmt: skip
-    return f"Of the same demand the generator saw a {figure_of(figure).label} of {words.listed(told)}." if told else ""
+    told = [
+        f"{said(figure, arm.figures[figure].mean)} in the {arm.name} loop"
+        f"{f' ({LOOP_WORDS[arm.name]})' if arm.name in LOOP_WORDS else ''}"
+        for arm in study.arms if figure in arm.figures
+    ]  # fmt: skip
+    if not told:
+        return ""
+    return (
+        f"On a fleet that grows too slowly, in an experiment of its own, the same demand had a "
+        f"{figure_of(figure).label} of {words.listed(told)}."
+    )
 
 
 def models(twins: Sequence[Twin]) -> str:
     worst = worst_cost(twins)
     if worst is None:
         return ""
-    runs = words.plural(len(twins), "real run")
-    return f"The simulator’s instance-seconds differ from those of {runs} by at most {worst}."
+    return f"{words.plural(len(twins), 'real run')} simulated again: the costs differ by at most {worst}."
 
 
 def of_singles(singles: Sequence[Run]) -> list[str]:

@@ -126,13 +126,13 @@ EXTRAS: dict[str, Extra] = {
     ),
     "spawn": Extra(
         starts_figure,
-        "From the decision until an instance was in service, and until its first answer, by arm: every dot is an "
+        "From the decision until an instance was in service, and until its first answer, by variant: every dot is an "
         "instance that was ordered under load, of all repeats; bars are medians. A new instance waits for its turn "
         "among those that are as idle as it is.",
         all_repeats=True,
     ),
     "oscillation": Extra(
-        wanted_figure, "The instances that each arm’s policy wanted and those that were needed, middle repeats."
+        wanted_figure, "The instances that each variant’s policy wanted and those that were needed, middle repeats."
     ),
     "open-closed": Extra(
         loops_figure,

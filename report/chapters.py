@@ -10,6 +10,7 @@ from report import (
     comparison_figures,
     environment,
     experiment,
+    headline,
     loads,
     prices,
     rises,
@@ -78,6 +79,7 @@ def comparison_section(study: Study, plates: Plates) -> dict[str, Any]:
     middle = {load: runs for load, runs in by_load.items() if runs and load in best}
     return {
         **comparison.comparison_data(study),
+        **headline.headline_data(study),
         "plane": plates.save("plane", comparison_figures.plane_figure(planes)) if planes else None,
         "prices": prices_plate(study, plates),
         "ccdf": plates.save("ccdf", comparison_figures.ccdf_figure(middle, best)) if middle else None,
@@ -178,7 +180,7 @@ def method_facts(studies: Sequence[Study]) -> dict[str, str]:
         f"{words.plural(len(repeats), 'run')} are valid.",
         "lag": f"Here the largest p99 of its lag in a valid real run was {words.milliseconds(max(lags_ms))}, and what "
         f"was sent in a time bin was at most {words.share(max(off), 1.0)} off the schedule." if lags_ms and off else "",
-        "repeats": f"Arms have {few}; intervals of so few are wide, and what does not separate here may "
+        "repeats": f"Variants have {few}; intervals of so few are wide, and what does not separate here may "
         "with more.",
         "machine": f"All of it is one machine: {words.listed(machines(studies))}.",
         "simulated": f"{words.number(simulated_runs)} of {words.plural(len(repeats), 'run')} are simulated, on a model "

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.metrics.figures import figure_of, said
+from experiments.evidence import said_mean
+from experiments.metrics.figures import figure_of
 from report import words
 from report.bench import Bench
 from report.study import Study
@@ -67,10 +68,7 @@ def compared(study: Study) -> list[dict[str, str] | None]:
     rows: list[dict[str, str] | None] = []
     for other in others:
         pair = [means[first], means[other]]
-        told = [
-            f"{name}: {said(FIGURE, mean.mean, mean.high - mean.mean if mean.high is not None else 0.0)}"
-            for name, mean in zip((first, other), pair, strict=True)
-        ]
+        told = [f"{name}: {said_mean(FIGURE, mean)}" for name, mean in zip((first, other), pair, strict=True)]
         values = [mean.mean for mean in pair]
         rows.append(row(f"Experiment {study.name}", figure_of(FIGURE).label, told, values))
     return rows

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.evidence import Arm, Estimate
+from experiments.evidence import LEAST_RUNS, Arm, Estimate
+from experiments.loading import Run
 from experiments.metrics.service import SLO
 from report import experiment, measures, series, words
 from report.comparison_figures import Plane
@@ -11,7 +12,7 @@ from report.labels import Point
 from report.study import Study
 
 NAME = "comparison"
-HEADLINE = ("not_served_share", "latency_ms_p99", "cost_ratio")
+DEFAULT = "rules"  # the kind of policy in rules.yaml
 ACCEPTABLE_PERCENT = 100 * (1 - SLO().share)  # of the requests: what the objective forgives
 DETAILS = {
     "SLO viol. (s)": "slo_violation_s",
@@ -26,6 +27,7 @@ DETAILS = {
     "adapt (s)": "time_to_adapt_s",
     "ε": "elastic_speedup",
 }
+TOLD_KINDS = ("static", "scheduled")  # these are told the load beforehand, as a size or as a timetable
 MOST_FIXED = 20  # instances of the largest fixed fleet that the figure has
 
 ByPolicy = dict[str, Arm]
@@ -43,7 +45,6 @@ def by_load(study: Study) -> dict[str, ByPolicy]:
 def comparison_data(study: Study) -> dict[str, Any]:
     """Everything that the page needs for the comparison but the figures."""
     loads = by_load(study)
-    policies = list(dict.fromkeys(policy for arms in loads.values() for policy in arms))
     return {
         "hypothesis": study.experiment.hypothesis,
         "verdict": experiment.answer(study.verdicts),
@@ -51,27 +52,8 @@ def comparison_data(study: Study) -> dict[str, Any]:
         "notices": experiment.notices(study),
         "how": how(study),
         "loads": list(loads),
-        "headline": headline(loads, policies, study),
-        "headline_caption": (
-            "Policies by load: requests not served, p99 latency of those served, and cost over that of the oracle, the "
-            "cheapest fleet that would have served all, whose row is by definition. "
-            f"{experiment.repeats_words(study)}{best_words(study)}"
-        ),
         "tables": [details(load, arms, study) for load, arms in loads.items()],
     }
-
-
-def headline(loads: Mapping[str, ByPolicy], policies: Sequence[str], study: Study) -> list[dict[str, Any]]:
-    columns = [
-        measures.cells(figure, [mean(arms.get(policy), figure) for policy in policies], narrow=True,
-                       eligible=[serves(arms.get(policy)) for policy in policies])
-        for arms in loads.values() for figure in HEADLINE
-    ]  # fmt: skip
-    rows = [
-        {"name": policy_name(policy, loads, study), "cells": [column[row] for column in columns]}
-        for row, policy in enumerate(policies)
-    ]
-    return [oracle_row(HEADLINE, {"not_served_share": "0", "cost_ratio": "1"}, len(loads)), *rows]
 
 
 def oracle_row(figures: Sequence[str], told: Mapping[str, str], times: int = 1) -> dict[str, Any]:
@@ -107,9 +89,9 @@ def oracle_told(arms: ByPolicy) -> dict[str, str]:
 
 def best_words(study: Study) -> str:
     """What is bold, to go on after a sentence; empty where no arm has an interval."""
-    if max(arm.n_valid for arm in study.arms) < 2:
+    if max(arm.n_valid for arm in study.arms) < LEAST_RUNS:
         return ""
-    good = f"of the policies that lose at most {ACCEPTABLE_PERCENT:.3g} %"
+    good = f"of the policies with at most {ACCEPTABLE_PERCENT:.3g} % not served"
     return f" Bold is the best {good}, where its interval lies apart."
 
 
@@ -124,9 +106,18 @@ def mean(arm: Arm | None, figure: str) -> Estimate | None:
 
 
 def policy_name(policy: str, loads: Mapping[str, ByPolicy], study: Study) -> str:
-    """A dagger marks what was only simulated."""
+    """† marks a policy that is told the load beforehand, ‡ what was only simulated."""
     names = {arms[policy].name for arms in loads.values() if policy in arms}
-    return f"{policy}{' †' if names & study.simulated and len(study.simulated) < len(study.arms) else ''}"
+    told = any(is_told(study.middle[name]) for name in names if name in study.middle)
+    simulated = names & study.simulated and len(study.simulated) < len(study.arms)
+    marks = f"{'†' if told else ''}{'‡' if simulated else ''}"
+    return f"{policy} {marks}".strip()
+
+
+def is_told(run: Run) -> bool:
+    """Does the run's policy know the load beforehand?"""
+    algorithm = run.policy.get("policy")
+    return isinstance(algorithm, dict) and any(kind in algorithm for kind in TOLD_KINDS)
 
 
 def best_of(points: Mapping[str, Point]) -> frozenset[str]:
@@ -171,11 +162,12 @@ def lost_words(percent: float) -> str:
 
 
 def how(study: Study) -> str:
-    """What was run, and what the dagger means."""
+    """What was run, and what the daggers mean."""
     loads = by_load(study)
     runs = sum(len(arm.repeats) for arm in study.arms)
     policies = {policy for arms in loads.values() for policy in arms}
-    dagger = "; † was only simulated" if 0 < len(study.simulated) < len(study.arms) else ""
+    dagger = "; † is told the load beforehand" if any(map(is_told, study.middle.values())) else ""
+    dagger += "; ‡ was only simulated" if 0 < len(study.simulated) < len(study.arms) else ""
     counted = [
         words.plural(len(policies), "policy", "policies"), words.plural(len(loads), "load"), words.plural(runs, "run")
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from experiments.evidence import LEAST_RUNS
 from experiments.loading import Run
 from experiments.metrics.figures import CAUSE
 from experiments.verdict import Verdict
@@ -103,9 +104,8 @@ def notices(study: Study) -> list[dict[str, Any]]:
 
 def simulated_words(study: Study) -> str:
     some = len(study.simulated) < len(study.arms)
-    which = (
-        f"Of the arms, {', '.join(sorted(study.simulated))} did not run on containers" if some else "No container ran"
-    )
+    without = f"Of the variants, {', '.join(sorted(study.simulated))} did not run on containers"
+    which = without if some else "No container ran"
     run = next((study.middle[arm] for arm in study.simulated if arm in study.middle), None)
     return f"{which}. {single.model_words(run.info)}" if run is not None else f"{which}."
 
@@ -121,7 +121,7 @@ def shown_figures(study: Study) -> list[str]:
 
 def table_caption(study: Study) -> str:
     """How many repeats the means are over, and what is bold."""
-    best = len(study.arms) > 1 and max(arm.n_valid for arm in study.arms) > 1
+    best = len(study.arms) > 1 and max(arm.n_valid for arm in study.arms) >= LEAST_RUNS
     return f"{repeats_words(study)}{' Bold is the best where its interval lies apart.' if best else ''}"
 
 
@@ -129,10 +129,12 @@ def repeats_words(study: Study) -> str:
     counts = sorted({arm.n_valid for arm in study.arms})
     several = f"{counts[0]} to {counts[-1]} valid repeats"
     repeats = words.plural(counts[0], "valid repeat") if len(counts) == 1 else several
-    an_arm = " an arm" if len(study.arms) > 1 else ""
+    a_variant = " a variant" if len(study.arms) > 1 else ""
     if counts[-1] < 2:
-        return f"Figures of {repeats}{an_arm}; one run has no interval."
-    return f"Means of {repeats}{an_arm} ± half of their 95 % confidence interval."
+        return f"Figures of {repeats}{a_variant} (n = 1): small differences may be chance."
+    spread = "± half of their 95 % confidence interval" if counts[-1] >= LEAST_RUNS else ""
+    both = "with both values where n = 2" if 2 in counts else ""
+    return f"Means of {repeats}{a_variant}{', '.join(f' {each}' for each in (spread, both) if each)}."
 
 
 def setup_rows(runs: Mapping[str, Run]) -> list[dict[str, Any]]:
@@ -168,16 +170,13 @@ def signature_caption(study: Study, shown: Mapping[str, Run]) -> str:
         return (
             f"The middle repeat, run {single.name_of(run)}; decisions are numbered as in their table.{nothing}{broken}"
         )
-    which = f"The first {len(shown)} of {len(study.arms)} arms" if len(shown) < len(study.arms) else "The arms"
+    which = f"The first {len(shown)} of {len(study.arms)} variants" if len(shown) < len(study.arms) else "The variants"
     runs = words.listed([single.name_of(run) for run in shown.values()])
     return f"{which} side by side, the middle repeat of each: runs {runs}.{nothing}{broken}"
 
 
-def verdict_rows(studies: Sequence[Study]) -> list[dict[str, Any]]:
-    """A row an expectation of each experiment: its title (once), what was measured, the verdict."""
-    return [
-        {"label": f"experiment-{study.name}", "title": study.experiment.title if number == 0 else "",
-         "sentence": words.tidy(verdict.sentence), "verdict": verdict.outcome,
-         "open": verdict.open}
-        for study in studies for number, verdict in enumerate(study.verdicts)
-    ]  # fmt: skip
+def range_words(counts: Sequence[int]) -> str:
+    """How often something was run: `once (n = 1)`, or `1 to 3 times`."""
+    if counts[-1] < 2:
+        return "once (n = 1)"
+    return f"{counts[-1]} times" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} times"

@@ -18,7 +18,6 @@ LOWER_IS_BETTER = frozenset({
 SHORT = {
     "slo_violation_s": "SLO violated",
     "instance_seconds": "cost",
-    "cost_ratio": "cost, × oracle",
     "theta_u_percent": "lacking, θ U",
     "theta_o_percent": "too many, θ O",
     "tau_u_percent": "time with too few, τ U",
@@ -41,19 +40,27 @@ def cells(
 
 
 def cell(figure: str, mean: Estimate | None, narrow: bool = False, significant: int = 3) -> str:
-    """`1,678 ± 12` in the figure's unit, the half-width of the confidence interval with the mean's decimals; the mean
-    alone where there is no interval, or none that shows with these decimals. `narrow` has no spaces and two decimals at
-    most."""
+    """`1,678 ± 12` in the figure's unit, the half-width of the confidence interval with the mean's decimals, or
+    `15 (12, 18)`, the values of two runs; the mean alone of one run, or where nothing else shows with these decimals.
+    `narrow` has two decimals at most, no spaces around the ±, and of two runs but the values."""
     if mean is None:
         return "–"
     factor = figure_of(figure).factor
     value = mean.mean * factor
-    half = 0.0 if mean.high is None else (mean.high - mean.mean) * factor
+    ends = [end * factor for end in (mean.low, mean.high) if end is not None]
+    half = max((abs(end - value) for end in ends), default=0.0)
     digits = min(decimals(value, half, significant), 2 if narrow else 4)
-    told, spread = f"{value:,.{digits}f}".replace("-", "−"), f"{half:,.{digits}f}"
+    told, spread = written(value, digits), written(half, digits)
     if not float(spread.replace(",", "")):
         return told
+    if mean.half is None:
+        low, high = (written(end, digits) for end in ends)
+        return f"{low}–{high}" if narrow else f"{told} ({low}, {high})"
     return f"{told}±{spread}" if narrow else f"{told} ± {spread}"
+
+
+def written(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}".replace("-", "−")
 
 
 def decimals(value: float, half: float, significant: int) -> int:

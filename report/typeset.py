@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments.loading import Run
 from experiments.scenario import names
-from report import chapters, comparison, environment, experiment, single, style
+from report import chapters, comparison, environment, single, style, verdicts
 from report.abstract import abstract_of
 from report.bench import Bench
 from report.capacity import Capacity
@@ -76,7 +76,7 @@ def page_data(contents: Contents, infos: Sequence[environment.Info], plates: Pla
         "date": environment.date_words(infos[0]),
         "machine": environment.machine_line(infos[0]),
         "abstract": abstract_of(studies, singles, twins),
-        "verdicts": experiment.verdict_rows(studies),
+        "verdicts": verdicts.verdicts_data(studies),
         "choices": choice_rows(contents.bench, studies),
         "facts": chapters.method_facts(studies) if studies else None,
         "capacity": chapters.capacity_section(contents.capacities, plates),

@@ -25,7 +25,7 @@ FIGURES = {
     "latency_ms_max": Figure("longest latency", " ms"),
     "instance_seconds": Figure("cost", " instance-seconds"),
     "oracle_instance_seconds": Figure("the oracle's cost", " instance-seconds"),
-    "cost_ratio": Figure("cost over the oracle's"),
+    "cost_ratio": Figure("cost", " × oracle"),
     "in_service_max": Figure("most instances in service"),
     "mean_in_service_instances": Figure("mean instances in service"),
     "mean_demand_instances": Figure("mean instances needed"),
@@ -34,7 +34,7 @@ FIGURES = {
     "contradictory_actions": Figure("contradictory actions"),
     "in_service_end": Figure("instances in service at the end"),
     "served_rps": Figure("throughput", " requests/s"),
-    "connection_errors": Figure("requests without an answer"),
+    "connection_errors": Figure("connection errors"),
     "reload_ms_p50": Figure("median reload", " ms"),
     "decision_to_in_service_ms_p50": Figure("median time from decision to service", " ms"),
     "decision_to_in_service_ms_p95": Figure("p95 time from decision to service", " ms"),
@@ -51,7 +51,7 @@ FIGURES = {
     "elastic_speedup": Figure("elastic speedup ε"),
     "time_to_adapt_s": Figure("time to adapt", " s"),
     "recovery_s": Figure("recovery time", " s"),
-    "first_after_zero_ms": Figure("first request with no instance", " ms"),
+    "first_after_zero_ms": Figure("answer to the first request with no instance running", " ms"),
     "slo_violation_s": Figure("time in violation of the objective", " s"),
 }
 UNITS = {"percent": " %", "rps": " requests/s", "ms": " ms", "s": " s"}
@@ -76,6 +76,11 @@ def said(name: str, value: float, spread: float = 0.0) -> str:
     figure = figure_of(name)
     parts = [value, spread] if spread else [value]
     return " ± ".join(_number(each * figure.factor) for each in parts) + figure.unit
+
+
+def value_words(name: str, value: float) -> str:
+    """A value of the figure as `said` has it, without its unit."""
+    return _number(value * figure_of(name).factor)
 
 
 def _number(value: float) -> str:

@@ -20,7 +20,7 @@ from experiments.leftovers import left_behind
 from experiments.loading import LEAKS_PREFIX
 from experiments.machine import machine, versions
 from experiments.processes import hand_over, say
-from experiments.resources import Sample, sample
+from experiments.resources import Sample, sample, sample_at_rest
 from experiments.runner import check_host, write_json
 from experiments.soak import verdict
 from experiments.testbed import Policy, Testbed, controller
@@ -28,7 +28,7 @@ from experiments.testbed import Policy, Testbed, controller
 LOW, HIGH = 1, 5
 A_TIME = HIGH - LOW  # so many start and stop each time
 LEAST_WARM_UP, WARM_UP_SHARE = 2, 0.1  # times: pools, caches and the allocator come to their size
-REST_S = 4.0
+REST_S = 6.0
 LOOK_TIMES = 10
 SETTLED_S = 2.0  # within a rest
 ONE_S = 10.0  # for an instance to come and go; more is too long
@@ -69,13 +69,13 @@ def worn(testbed: Testbed, warm_up: int, cycles: int) -> tuple[list[Sample], dic
     tail = Tail(testbed.journal)
     await_gone(tail, testbed, warm_up)
     time.sleep(SETTLED_S)
-    started, before, samples = time.monotonic(), tail.counts.copy(), [{"t_s": 0.0, **sample(Site())}]
+    started, before, samples = time.monotonic(), tail.counts.copy(), [{"t_s": 0.0, **sample_at_rest(Site())}]
     while (gone := tail.counts["GONE"] - before["GONE"]) < cycles:
         await_gone(tail, testbed, warm_up + min(cycles, gone + LOOK_TIMES * A_TIME))
         samples.append({"t_s": round(time.monotonic() - started, 1), **sample(Site())})
         say(f"{samples[-1]['t_s']:4.0f} s  {tail.counts['GONE'] - before['GONE']} instances started and stopped")
     time.sleep(SETTLED_S)
-    samples.append({"t_s": round(time.monotonic() - started, 1), **sample(Site())})
+    samples.append({"t_s": round(time.monotonic() - started, 1), **sample_at_rest(Site())})
     return samples, {
         "stopped": tail.counts["GONE"] - before["GONE"], "reloads": tail.counts["reload"] - before["reload"],
         "errors": tail.counts["error"] - before["error"], "took_s": samples[-1]["t_s"],

@@ -7,18 +7,19 @@ results/<run-id>/ holds what every chaos run has, and
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from controller.site import Site
 from experiments.chaos.plan import Pace, drawn
 from experiments.chaos.run import POLICY, ChaosRun
 from experiments.chaos.verdict import Point
 from experiments.processes import say
-from experiments.resources import Sample, sample
+from experiments.resources import Sample, sample, sample_at_rest
 from experiments.scenario import Scenario, parse
 from experiments.soak import verdict
 from experiments.supervisor import Supervised
@@ -50,7 +51,7 @@ class SoakRun(ChaosRun):
     def _offer(self, up: Supervised, disk: Path | None) -> None:
         time.sleep(REST_S)
         self._began_s = time.monotonic()
-        self._look()
+        self._look(sample_at_rest)
         super()._offer(up, disk)
 
     @contextlib.contextmanager
@@ -69,12 +70,12 @@ class SoakRun(ChaosRun):
         while not over.wait(SAMPLE_S):
             self._look()
 
-    def _look(self) -> None:
-        self.samples.append({"t_s": round(time.monotonic() - self._began_s, 1), **sample(self.site)})
+    def _look(self, look: Callable[[Site], Sample] = sample) -> None:
+        self.samples.append({"t_s": round(time.monotonic() - self._began_s, 1), **look(self.site)})
 
     def _settle(self) -> None:
         super()._settle()
-        self._look()
+        self._look(sample_at_rest)
 
     def _points(self, figures: dict[str, Any]) -> list[Point]:
         pd.DataFrame(self.samples).to_csv(self.folder / "resources.csv", index=False)

@@ -2,6 +2,8 @@
 
 import grp
 import os
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,7 +166,30 @@ def test_requests_in_flight_are_summed_over_all_workers(site: LocalSite, monkeyp
 def test_servers_of_the_running_back_end_are_told(site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
     played = Played(site, with_old_worker, monkeypatch)
     monkeypatch.setattr(played, "masters", lambda: [16021])
-    assert played.find() == Found(ready=frozenset({"web-1", "web-2"}), busy=frozenset({"web-1", "web-2"}))
+    assert played.find() == Found(ready=frozenset({"web-1", "web-2"}), busy=frozenset({"web-1", "web-2"}), wanted=2)
+
+
+def test_of_a_haproxy_that_is_gone_the_file_tells_how_many_servers_it_was_to_have(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(site, quietly, monkeypatch, slots=4)
+    monkeypatch.setattr(played, "masters", lambda: [])
+    assert played.find() == Found()
+    played.apply(TWO)
+    played.drain("web-1")
+    assert played.find() == Found(wanted=1)
+
+
+def test_leaving_haproxy_finishes_its_requests_and_any_other_is_ended_before_the_next_starts(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, done = HAProxy(site), list[object]()
+    monkeypatch.setattr(made, "_kill_all", lambda: done.append("killed"))
+    monkeypatch.setattr(made, "_end", done.append)
+    for somebody in (True, None):
+        monkeypatch.setattr(haproxy, "listens", lambda _, somebody=somebody: somebody)
+        made._make_way()
+    assert done == ["killed", signal.SIGUSR1]
 
 
 @pytest.mark.parametrize("recorded", ["", "garbage", str(os.getpid()), str(2**22 + 1)])
@@ -242,3 +267,36 @@ def test_haproxy_may_pass_the_run_directory_whatever_the_umask(tmp_path: Path, m
     finally:
         os.umask(before)
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o710
+
+
+def test_balancer_that_ends_while_servers_are_set_is_started_at_once(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with subprocess.Popen(["sleep", "60"]) as master:
+
+        def ending(question: str) -> str:
+            if " set " not in question:
+                return alive(question)
+            master.kill()
+            master.wait()
+            raise ConnectionRefusedError(question)
+
+        played = Played(site, ending, monkeypatch, slots=3)
+        played.apply(ONE)
+        played._known_pid = master.pid
+        assert played.apply(TWO) == "start"
+    assert played.done == ["reload", "start"]
+    assert len([asked for asked in played.asked if " set " in asked]) == 1
+
+
+def test_balancer_that_ends_while_it_reloads_is_started_at_once(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(site, alive, monkeypatch)
+    with subprocess.Popen(["true"]) as master:
+        pass
+    played._known_pid, played.refusal = master.pid, BalancerError("HAProxy refused to reload: it has ended")
+    assert played.apply(ONE) == "start"
+    played._known_pid = os.getpid()
+    with pytest.raises(BalancerError, match="refused to reload"):
+        played.apply(TWO)

@@ -20,6 +20,7 @@ from experiments.evidence import (
     differ,
     estimate,
     experiments_of,
+    said_mean,
     scalars,
     write_means,
     write_runs,
@@ -66,6 +67,15 @@ def test_the_mean_lies_in_the_middle_of_its_interval(values: list[float]) -> Non
         assert found.low <= found.mean <= found.high
         assert found.mean - found.low == pytest.approx(found.high - found.mean, abs=1e-9)
     assert (found.low is None) == (len(values) == 1)
+    assert (found.half is None) == (len(values) < 3)
+
+
+def test_two_runs_have_no_interval_but_their_two_values() -> None:
+    assert estimate([9.0, 1.0]) == Estimate(5.0, 1.0, 9.0, 2)
+    assert said_mean("recovery_s", estimate([2.0, 0.0])) == "1 s (0 and 2, n = 2)"
+    assert said_mean("recovery_s", estimate([2.0, 2.0])) == "2 s"
+    assert said_mean("not_served_share", estimate([0.01, 0.02, 0.03])) == "2 ± 2.48 %"
+    assert said_mean("not_served_share", estimate([0.01])) == "1 %"
 
 
 @given(VALUES, VALUES)
@@ -73,17 +83,17 @@ def test_two_differ_only_when_their_intervals_lie_apart(one: list[float], other:
     a, b = estimate(one), estimate(other)
     told = differ(a, b)
     assert told is differ(b, a)
-    assert (told is None) == (min(len(one), len(other)) < 2)
+    assert (told is None) == (min(len(one), len(other)) < 3)
     if told:
         assert not (a.low or 0) <= b.mean <= (a.high or 0)
     assert not differ(a, a)
 
 
 def test_differ_of_arms() -> None:
-    low, high = estimate([1.0, 1.1]), estimate([9.0, 9.1])
+    low, high = estimate([1.0, 1.1, 1.2]), estimate([9.0, 9.1, 9.2])
     assert differ(low, high) is differ(high, low) is True
-    assert differ(estimate([1.0, 9.0]), estimate([5.0, 6.0])) is False
-    assert differ(None, estimate([5.0, 6.0])) is None
+    assert differ(estimate([1.0, 5.0, 9.0]), estimate([5.0, 6.0, 7.0])) is False
+    assert differ(estimate([1.0, 1.1]), high) is differ(None, high) is None
 
 
 # Grouping

@@ -65,7 +65,11 @@ def test_too_few_instances_explain_what_finds_no_room(record: Record) -> None:
     assert cause(steady(), record, TWO) == "too small"
 
 
-@pytest.mark.parametrize("record", [failed(5.0, 500), failed(5.0, 507), failed(5.0, 0, error=RESET)])
+def test_the_application_tells_that_the_disk_is_full() -> None:
+    assert cause(steady(), failed(5.0, 507), TWO) == "disk full"
+
+
+@pytest.mark.parametrize("record", [failed(5.0, 500), failed(5.0, 0, error=RESET)])
 def test_too_few_instances_do_not_explain_other_failures(record: Record) -> None:
     assert cause(steady(), record, TWO) == "other"
 

@@ -75,7 +75,7 @@ def test_one_run_has_no_interval_and_nothing_is_bold(tmp_path: Path, source: Pat
     write_experiment(tmp_path, source, "x", {"a": [{"cost_ratio": 1.0}], "b": [{"cost_ratio": 2.0}]})
     (study,) = studies_of(tmp_path)
     data = experiment.experiment_data(study)
-    assert data["table_caption"] == "Figures of 1 valid repeat an arm; one run has no interval."
+    assert data["table_caption"] == "Figures of 1 valid repeat a variant (n = 1): small differences may be chance."
     assert not any(cell["best"] for row in data["table"] for cell in row["cells"])
 
 
@@ -86,7 +86,7 @@ def test_runs_that_are_not_valid_are_told_and_enter_no_mean(tmp_path: Path, sour
     (notice,) = experiment.notices(study)
     assert notice["text"].startswith("The load generator did not keep its schedule in 1 of 2 runs;")
     assert [row["cells"][0]["text"] for row in experiment.experiment_data(study)["table"]
-                     if row["name"] == "cost, × oracle"] == ["1"]  # fmt: skip
+                     if row["name"] == "cost (× oracle)"] == ["1"]  # fmt: skip
 
 
 @needs_pdftotext
@@ -95,11 +95,12 @@ def test_the_report_answers_each_hypothesis(tmp_path: Path, source: Path) -> Non
     two_arms(results, source, title="T " + NASTY, hypothesis="H " + NASTY)
     output = build(results)
     text = text_of(output)
-    assert "Of 1 hypothesis written down before, 0 held." in text
+    assert "Of 1 hypothesis written down before, 0 held, and so did 1 of their 2 measurable expectations." in text
+    assert "Did not hold: p95 latency 21 ± 2.48 ms with zygote" in text[: text.index("Findings at a glance")]
     assert f"H {NASTY}" in text
-    assert "Finding. It did not hold. P95 latency 21 ± 2.48 ms in zygote" in text
+    assert "Finding. It did not hold. P95 latency 21 ± 2.48 ms with zygote" in text
     assert "did not hold" in text[: text.index("Architecture")]
-    assert "The arms side by side, the middle repeat of each" in text
+    assert "The variants side by side, the middle repeat of each" in text
     assert "exec: first answer" in text
     assert "exec zygote" in text
     assert (output.parent / "runs.csv").read_text().count(",spawn,") == 6
@@ -124,7 +125,7 @@ def test_an_experiment_whose_runs_cannot_be_drawn_still_has_its_numbers(tmp_path
     results = tmp_path / "results"
     for folder in write_experiment(results, source, "spawn", {"": [{"cost_ratio": 1.25}]}):
         (folder / "requests.csv").unlink()
-    assert "cost, × oracle 1.25" in text_of(build(results))
+    assert "cost (× oracle) 1.25" in text_of(build(results))
 
 
 @needs_pdftotext

@@ -6,7 +6,7 @@ from experiments.evidence import Estimate, estimate
 from report import measures
 
 SHARE, COST, JITTER, SPEEDUP = "not_served_share", "instance_seconds", "jitter_per_min", "elastic_speedup"
-estimates = st.lists(st.floats(-100, 100).map(lambda value: round(value, 3)), min_size=2, max_size=4).map(estimate)
+estimates = st.lists(st.floats(-100, 100).map(lambda value: round(value, 3)), min_size=2, max_size=5).map(estimate)
 
 
 def around(mean: float, half: float) -> Estimate:
@@ -24,6 +24,8 @@ def around(mean: float, half: float) -> Estimate:
         (JITTER, around(15.0, 0.0), "15"),
         (COST, around(2.0, 0.0001), "2.00"),
         (COST, None, "–"),
+        (COST, Estimate(15.0, 12.0, 18.0, 2), "15.0 (12.0, 18.0)"),
+        (COST, Estimate(15.0, 15.0, 15.0, 2), "15"),
     ],
 )
 def test_a_cell_has_the_unit_s_factor_and_the_digits_that_its_interval_leaves(
@@ -35,6 +37,7 @@ def test_a_cell_has_the_unit_s_factor_and_the_digits_that_its_interval_leaves(
 def test_a_narrow_cell_has_no_spaces_and_two_decimals_at_most() -> None:
     assert measures.cell(COST, around(0.5654, 0.0511), narrow=True) == "0.57±0.05"
     assert measures.cell(COST, around(7.463, 0.31), narrow=True, significant=2) == "7.5±0.3"
+    assert measures.cell(COST, Estimate(1.5, 1.25, 1.75, 2), narrow=True) == "1.25–1.75"
 
 
 @given(st.lists(st.one_of(st.none(), estimates), min_size=1, max_size=5), st.data())
@@ -48,7 +51,7 @@ def test_the_best_is_eligible_and_better_than_every_other_by_more_than_its_inter
         best = means[place]
         assert best is not None and best.high is not None and eligible[place]
         assert others
-        assert all(other.low is not None and best.high < other.low for other in others)
+        assert all(other.half is not None and other.low is not None and best.high < other.low for other in others)
 
 
 def test_jitter_is_best_at_zero_and_speedup_where_it_is_highest() -> None:
