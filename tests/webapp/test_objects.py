@@ -221,14 +221,12 @@ def test_other_disk_errors_are_500_with_a_message(client: FlaskClient, monkeypat
 
 def test_temporary_file_is_swept_when_its_writer_was_killed_and_not_before(tmp_path: Path) -> None:
     ObjectStore(tmp_path).create_directories()
-    with writing(tmp_path) as pid:
+    with writing(tmp_path):
         ObjectStore(tmp_path).delete_stale()
         assert len(temporary_files(tmp_path)) == 1
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        assert len(temporary_files(tmp_path)) == 1
-        ObjectStore(tmp_path).delete_stale()
-        assert (temporary_files(tmp_path), ObjectStore(tmp_path).ids()) == ([], [])
+    assert len(temporary_files(tmp_path)) == 1
+    ObjectStore(tmp_path).delete_stale()
+    assert (temporary_files(tmp_path), ObjectStore(tmp_path).ids()) == ([], [])
 
 
 def test_pipe_among_the_temporary_files_holds_up_nobody(tmp_path: Path) -> None:
@@ -239,19 +237,32 @@ def test_pipe_among_the_temporary_files_holds_up_nobody(tmp_path: Path) -> None:
 
 
 @contextmanager
-def writing(directory: Path) -> Iterator[int]:
-    """Another process in the middle of a put, for ever."""
+def writing(directory: Path) -> Iterator[None]:
+    """Another process in the middle of a put; killed at the end."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         with os.fdopen(reader, "rb") as body:
             ObjectStore(directory).put("a", body, 10)
         os._exit(1)
-    while not temporary_files(directory):
-        time.sleep(0.01)
-    yield pid
-    os.close(reader)
-    os.close(writer)
+    try:
+        while not any(map(is_locked, temporary_files(directory))):
+            time.sleep(0.01)
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(reader)
+        os.close(writer)
+
+
+def is_locked(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def test_writer_whose_new_file_is_swept_before_it_has_the_lock_makes_another(
