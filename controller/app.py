@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from controller import network, shield
+from controller.adoption import adopt
 from controller.config import PolicyFile
 from controller.containers import Containers
 from controller.explain import explain
@@ -27,7 +28,6 @@ from controller.judge import Judge
 from controller.live import Host
 from controller.lock import only_one
 from controller.loop import TELL_S, Loop
-from controller.model import Phase
 from controller.ports import ControllerError, FirstAnswer
 from controller.preflight import check
 from controller.remains import end_commands, remove_cgroups, remove_files
@@ -62,7 +62,7 @@ class Controller:
         self._explain_ticks = explain_ticks
         self._journal = journal
         self._started_s = time.monotonic()
-        self._stopping = False
+        self._prepared = self._stopping = False
         closing = threading.Event()
         self._requests = RequestLog(site.run_dir / "log.sock", self._now, self._saw_first_answer)
         bounds = settings.instances
@@ -99,7 +99,10 @@ class Controller:
                 self._watch.start()
                 self._run_ticks()
             finally:
-                self._tidy_up()
+                if found.ready and not self._prepared:
+                    self._let_go()
+                else:
+                    self._tidy_up()
 
     def _prepare(self, found: Found) -> None:
         prepare_run_dir(self._site)
@@ -112,9 +115,12 @@ class Controller:
             policy=self._settings.model_dump(mode="json"), notes=self._settings.notes,
             isolation_gaps=gaps,
         )  # fmt: skip
-        self._adopt(found)
+        remove_files(self._site.run_dir / "instances", self._containers.present())
+        remove_cgroups(self._site)
+        adopt(self._containers, found, self._fleet, self._host, self._journal, self._now())
         if not self._balancer.running():
             self._balancer.apply(self._fleet.members())
+        self._prepared = True
 
     def _isolate(self) -> list[str]:
         """Shut instances in as far as this host allows it; what it does not allow, in words."""
@@ -126,33 +132,6 @@ class Controller:
         for gap in gaps:
             log.warning(gap)
         return gaps
-
-    def _adopt(self, found: Found) -> None:
-        """Take over what an earlier controller left: what serves goes on serving, what is broken is removed. As many
-        are wanted as HAProxy had."""
-        present = self._containers.present()
-        remove_files(self._site.run_dir / "instances", present)
-        remove_cgroups(self._site)
-        for name, slot in present.items():
-            phase = self._phase_found(name, found)
-            self._fleet.adopt(name, slot, self._now(), phase)
-            self._host.adopt(name, slot, phase)
-            if phase is not Phase.IN_SERVICE:
-                self._journal.write(self._now(), "instance", instance=name, phase=phase, adopted=True)
-        self._fleet.wanted = max(self._fleet.wanted, len(found.ready))
-        if present:
-            counts, broken = self._fleet.counts(), len(self._fleet.within(Phase.FAILED))
-            log.info("adopted %d instances: %d in service, %d draining, %d to be checked, %d broken",
-                     len(present), counts.in_service, counts.draining, counts.booting, broken)  # fmt: skip
-
-    def _phase_found(self, name: str, found: Found) -> Phase:
-        """Where in its life an instance is, that an earlier controller left."""
-        if trouble := trouble_of(partial(self._containers.watch, name)):
-            log.info("removing %s, which an earlier controller left: %s", name, trouble)
-            return Phase.FAILED
-        if name in found.ready:
-            return Phase.IN_SERVICE
-        return Phase.DRAINING if name in found.busy else Phase.BOOTING
 
     def _run_ticks(self) -> None:
         """Tick on an absolute schedule; between ticks events are handled as soon as they come."""
@@ -198,6 +177,13 @@ class Controller:
         except Exception as error:
             log.exception("a step of the loop failed, the next one is tried")
             self._journal.write(self._now(), "error", message=f"{type(error).__name__}: {error}")
+
+    def _let_go(self) -> None:
+        """Where the start failed, what an earlier controller left goes on serving, for the next one."""
+        log.error("the start failed; what serves goes on serving")
+        for step in (self._host.close, self._containers.close, self._requests.close):
+            trouble_of(step)
+        self._journal.close()
 
     def _tidy_up(self) -> None:
         """Requests in flight are finished first, then everything that the controller made is removed."""

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from controller.actions import Member
-from controller.haproxy_config import Server, Waiting, render, servers_of
+from controller.haproxy_config import Server, Waiting, render, server_is_enabled, servers_of
 from controller.haproxy_sockets import PATIENCE_S, BalancerError, Found, Sockets, ask, listens, within
 from controller.processes import Words, lives, processes, program
 from controller.site import Site
@@ -64,16 +64,22 @@ class HAProxy:
         return within(PATIENCE_S, self._sockets.worker_pid) is not None
 
     def find(self) -> Found:
-        """What a controller that adopts HAProxy has to know; one that only finishes its last requests tells it too.
-        Raises BalancerError where it cannot be known."""
+        """What a controller that adopts HAProxy has to know; one that only finishes its last requests tells it too, and
+        of one that is gone its file tells the rest. Raises BalancerError where it cannot be known."""
         if not self.masters():
-            return Found()
+            return Found(wanted=self._recorded())
         with contextlib.suppress(BalancerError):
             if (found := within(PATIENCE_S, self._sockets.find, pause_s=0.02)) is not None:
                 return found
         if self.running():
             raise BalancerError("HAProxy runs, but does not tell its servers")
-        return Found()
+        return Found(wanted=self._recorded())
+
+    def _recorded(self) -> int:
+        """How many servers the file has that are not disabled."""
+        with contextlib.suppress(OSError):
+            return sum(server_is_enabled(line) for line in self._config.read_text().splitlines())
+        return 0
 
     def read(self) -> Statistics:
         """The current worker's statistics. Raises OSError or ValueError where there are none."""
@@ -105,8 +111,11 @@ class HAProxy:
         try:
             if how == "runtime":
                 self._set(wanted)
+            elif how == "start":
+                self._start()
             else:
-                self._start() if how == "start" else self._reload()
+                self._retire(wanted)
+                self._reload()
         except BalancerError:
             if how == "start" or not self._has_ended():
                 raise
@@ -124,6 +133,14 @@ class HAProxy:
             return "none"
         same = {server.name for server in wanted} == {server.name for server in self._served}
         return "runtime" if self._slots and same else "reload"
+
+    def _retire(self, wanted: list[Server]) -> None:
+        """Servers that the next worker will not have get no request from this one either: it may be a while."""
+        names = {server.name for server in wanted}
+        gone = [each.name for each in self._served or [] if not each.disabled and each.name not in names]
+        with contextlib.suppress(BalancerError):
+            if gone:
+                self._sockets.ask_admin(";".join(f"set server {self._site.service}/{name} state maint" for name in gone))
 
     def _set(self, wanted: list[Server]) -> None:
         """Set the servers whose state differs. The order of the lines, which a start heeds, does not matter here."""

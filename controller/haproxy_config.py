@@ -57,6 +57,11 @@ def render(site: Site, servers: Iterable[Server], waiting: Waiting = Waiting()) 
     return text
 
 
+def server_is_enabled(line: str) -> bool:
+    """Is a line of the configuration that of a server which gets requests?"""
+    return line.startswith("  server ") and not line.endswith(" disabled")
+
+
 @functools.cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)

@@ -22,10 +22,11 @@ class BalancerError(ControllerError):
 
 
 class Found(NamedTuple):
-    """The servers that HAProxy gives requests, and those that have some, in old workers too."""
+    """The servers that HAProxy gives requests, those that have some, in old workers too, and how many should."""
 
     ready: frozenset[str] = frozenset()
     busy: frozenset[str] = frozenset()
+    wanted: int = 0
 
 
 def ask(path: Path, command: str, timeout_s: float = 1.0) -> str:
@@ -95,7 +96,7 @@ class Sockets:
         current = None if processes.worker_pid is None else self.read_worker(processes.worker_pid)
         workers = [current, *map(self.read_worker, processes.old_pids)]
         busy = {name for worker in workers if worker for name, count in worker.servers.items() if count}
-        return Found(current.ready, frozenset(busy)) if current else None
+        return Found(current.ready, frozenset(busy), len(current.ready)) if current else None
 
     def in_flight(self, name: str) -> int:
         """Requests that the server has in any worker. Raises OSError, ValueError, BalancerError."""

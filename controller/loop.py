@@ -135,7 +135,7 @@ class Loop:
                 self._error(now_s, f"{name} could not be stopped: {reason}")
             case BalancerLost():
                 if self.fleet.reapply(now_s):
-                    self._error(now_s, "the balancer has ended: it is started again with the same fleet")
+                    self._error(now_s, "the balancer has ended: it is to be started again with the same fleet")
             case Trouble(message):
                 self._error(now_s, message)
 
@@ -143,6 +143,8 @@ class Loop:
         entered = self.fleet.applied(members, now_s)
         event: Kind = "reload" if how == "reload" else "apply"
         self._journal.write(now_s, event, ok=True, how=how, took_ms=round(took_ms, 1), members=len(members))
+        if how == "start":
+            log.warning("the balancer was started again, with %d members", len(members))
         for instance in entered:
             breakdown = _breakdown(instance, now_s)
             log.info("%s is in service, %.0f ms after the decision", instance.name, breakdown["total_ms"])

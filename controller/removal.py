@@ -9,18 +9,20 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import lxc
 
 from controller.ports import ControllerError
 from controller.processes import run
-from controller.usage import control_group, kill_all, thaw
+from controller.usage import CGROUPS, control_group, kill_all, thaw
 
 log = logging.getLogger("controller")
 
 ORDER_S = 3.0  # the longest that lxc-stop may take, which needs 40 ms; then we do without it
 GRACE_S = 2.0  # after that, what the monitor does not remove is removed by us
+GROUPS_S = 1.0
 STOP_S = 20.0  # the longest that all of it may take
 POLL_S = 0.003
 
@@ -49,18 +51,37 @@ def end(container: str, group: Path | None) -> None:
         time.sleep(POLL_S)
     if folder.exists():
         raise ControllerError(f"{container} could not be removed within {STOP_S:g} s")
+    _remove_groups(container)
+
+
+def _remove_groups(container: str) -> None:
+    """Remove the control groups that a monitor which was killed, or never got so far, has left."""
+    deadline = time.monotonic() + GROUPS_S
+    while time.monotonic() < deadline and (left := list(_groups(container))):
+        for group in left:
+            with contextlib.suppress(OSError):  # the monitor is just ending, or removes it itself
+                group.rmdir()
+        time.sleep(POLL_S)
+
+
+def _groups(container: str) -> Iterator[Path]:
+    for kind in ("payload", "monitor"):
+        for root in (CGROUPS, *CGROUPS.iterdir()):
+            if (group := root / f"lxc.{kind}.{container}").is_dir():
+                yield group
 
 
 def _stop(container: str, group: Path | None) -> None:
-    """Order LXC to kill it; where that does not end, kill its processes. A frozen one could not die."""
+    """Kill its processes; its monitor then removes the rest. A frozen one dies as soon as it is thawed, and does
+    nothing before."""
     if group is not None:
+        kill_all(group)
         thaw(group)
+        return
     try:
         run(["lxc-stop", "-n", container, "-k"], ORDER_S)
     except ControllerError as error:
-        log.warning("%s: %s; its processes are killed", container, error)
-        if group is not None:
-            kill_all(group)
+        log.warning("%s: %s", container, error)
 
 
 def _remove(container: str, folder: Path) -> None:

@@ -1,9 +1,10 @@
 """The live controller's own part: its schedule, its lock and its tidying. No root, no containers, no HAProxy."""
 
+import fcntl
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ from controller.app import Controller, open_journal, prepare_objects_dir
 from controller.config import PolicyFile
 from controller.containers import Containers
 from controller.haproxy import HAProxy
+from controller.haproxy_sockets import Found
 from controller.journal import NoJournal
 from controller.lock import controller_pid, only_one
 from controller.loop import Loop
@@ -60,6 +62,26 @@ class Leftovers:
 
     def stop(self, *_: Any, **__: Any) -> None:
         raise ControllerError("tidebed-web-1 could not be removed within 20 s")
+
+
+class Nothing(Leftovers):
+    """In place of containers that are not there."""
+
+    def present(self) -> dict[str, int]:
+        return {}
+
+    def started_otherwise(self) -> list[str]:
+        return []
+
+    def prepare(self) -> None:
+        pass
+
+
+def raises(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 @pytest.fixture
@@ -128,6 +150,40 @@ def test_lock_file_that_a_killed_controller_left_is_taken_over(site: LocalSite) 
     assert controller_pid(site) is None
     with only_one(site):
         assert site.lock_file.read_text() == str(os.getpid())
+
+
+def test_lock_that_another_process_looks_at_for_a_moment_is_taken(site: LocalSite) -> None:
+    with site.lock_file.open("a+") as looking:
+        fcntl.flock(looking, fcntl.LOCK_EX)
+        threading.Timer(0.05, looking.close).start()
+        with only_one(site):
+            assert controller_pid(site) == os.getpid()
+
+
+def test_lock_that_cannot_be_is_told_in_one_line(site: LocalSite) -> None:
+    site.lock_file.mkdir()
+    with pytest.raises(ControllerError, match=rf"^{site.lock_file}: Is a directory$"), only_one(site):
+        pass
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_start_that_fails_leaves_what_serves_and_removes_the_rest(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch, serving: bool
+) -> None:
+    for name in ("check", "end_commands", "prepare_objects_dir", "prepare_run_dir"):
+        monkeypatch.setattr(app, name, lambda *_, **__: None)
+    monkeypatch.setattr("controller.network.create", raises(ControllerError("no bridge")))
+    monkeypatch.setattr("controller.network.remove", lambda _: True)
+    monkeypatch.setattr("controller.shield.remove", lambda _: True)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    found, stopped = Found(frozenset({"web-1"} if serving else ())), list[str]()
+    monkeypatch.setattr(HAProxy, "masters", lambda _: [])
+    monkeypatch.setattr(HAProxy, "find", lambda _: found)
+    monkeypatch.setattr(HAProxy, "stop", lambda _: stopped.append("HAProxy"))
+    controller._containers = cast(Containers, Nothing())
+    with quiet(), pytest.raises(ControllerError, match=r"^no bridge$"):
+        controller.run()
+    assert stopped == ([] if serving else ["HAProxy"])
 
 
 def test_run_directory_is_removed_with_all_that_is_in_it(site: LocalSite) -> None:

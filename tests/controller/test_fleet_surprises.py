@@ -19,6 +19,28 @@ def test_adopted_instance_that_serves_goes_on_and_others_must_be_healthy_first()
     assert phases(made) == {"web-5": "IN_SERVICE", "web-7": "STANDBY"}
 
 
+def test_adopted_instance_that_drained_goes_on_draining_and_leaves_the_balancer_before_it_is_stopped() -> None:
+    made = fleet(1)
+    made.adopt("web-5", 5, 0, Phase.IN_SERVICE)
+    made.adopt("web-7", 7, 0, Phase.DRAINING)
+    assert made.plan(0) == [Apply((Member("web-5", 5), Member("web-7", 7, draining=True)))]
+    made.applied((Member("web-5", 5), Member("web-7", 7, draining=True)), 0)
+    made.drained("web-7", 1)
+    assert made.plan(1) == [Apply((Member("web-5", 5),))]
+    made.applied((Member("web-5", 5),), 2)
+    assert made.plan(2) == [Stop("web-7")]
+
+
+def test_adopted_instance_that_is_broken_is_stopped_at_once_and_delays_no_other() -> None:
+    made = fleet(1)
+    made.adopt("web-5", 5, 0, Phase.FAILED)
+    actions = made.plan(0)
+    assert Clone("web-1", 1) in actions
+    assert Apply(()) in actions
+    made.applied((), 0)
+    assert made.plan(0) == [Stop("web-5")]
+
+
 def test_first_apply_happens_even_when_the_balancer_seems_right() -> None:
     """An earlier controller may have been killed while it drained an instance."""
     made = fleet(1)

@@ -2,6 +2,7 @@
 
 import grp
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -165,7 +166,30 @@ def test_requests_in_flight_are_summed_over_all_workers(site: LocalSite, monkeyp
 def test_servers_of_the_running_back_end_are_told(site: LocalSite, monkeypatch: pytest.MonkeyPatch) -> None:
     played = Played(site, with_old_worker, monkeypatch)
     monkeypatch.setattr(played, "masters", lambda: [16021])
-    assert played.find() == Found(ready=frozenset({"web-1", "web-2"}), busy=frozenset({"web-1", "web-2"}))
+    assert played.find() == Found(ready=frozenset({"web-1", "web-2"}), busy=frozenset({"web-1", "web-2"}), wanted=2)
+
+
+def test_of_a_haproxy_that_is_gone_the_file_tells_how_many_servers_it_was_to_have(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(site, quietly, monkeypatch, slots=4)
+    monkeypatch.setattr(played, "masters", lambda: [])
+    assert played.find() == Found()
+    played.apply(TWO)
+    played.drain("web-1")
+    assert played.find() == Found(wanted=1)
+
+
+def test_leaving_haproxy_finishes_its_requests_and_any_other_is_ended_before_the_next_starts(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, done = HAProxy(site), list[object]()
+    monkeypatch.setattr(made, "_kill_all", lambda: done.append("killed"))
+    monkeypatch.setattr(made, "_end", done.append)
+    for somebody in (True, None):
+        monkeypatch.setattr(haproxy, "listens", lambda _, somebody=somebody: somebody)
+        made._make_way()
+    assert done == ["killed", signal.SIGUSR1]
 
 
 @pytest.mark.parametrize("recorded", ["", "garbage", str(os.getpid()), str(2**22 + 1)])

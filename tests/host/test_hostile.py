@@ -25,7 +25,7 @@ from tests.webapp.description import check, schema
 HOST, PORT = ENTRY.split(":")
 ADDRESS = (HOST, int(PORT))
 MIB = 2**20
-FAIR_S = 3.0  # the longest that any other client may wait, on a machine that is busy with both ends of the attack
+FAIR_S = 8.0  # the longest that any other client may wait, on a machine that is busy with both ends of the attack
 
 
 @contextlib.contextmanager
@@ -115,12 +115,13 @@ def test_thousands_of_clients_that_are_slow_harm_no_other(unlimited: Testbed) ->
 
 
 def test_connections_that_are_all_taken_come_back(unlimited: Testbed) -> None:
-    """By bodies that stop to come: all wait no longer than for these, and the statistics stay within reach."""
-    with crowd(ADDRESS, 4200, put(b"Content-Length: 60000\r\n", b"x")):
+    """By bodies that do not come: others wait no longer than for these, and the statistics stay within reach."""
+    with crowd(ADDRESS, 4200, put(b"Content-Length: 5\r\n")) as connections:
         assert sessions() == 4000
         started = time.monotonic()
         assert requests.get(URL + "/healthz", timeout=40).status_code == 200
         assert time.monotonic() - started < 20
+        assert b'{"message": "request too slow' in connections[0].makefile("rb").read()
     until(lambda: sessions() < 20, what="connections are freed")
     assert replaced(unlimited) == []
 

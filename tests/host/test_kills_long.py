@@ -80,6 +80,7 @@ START = [
     "after 1 containers.Containers.prepare",
     *(f"during {ms} network.create" for ms in (1, 4, 8)),
     "after 1 network.create",
+    *(f"during {ms} containers.Containers.map_ids" for ms in (10, 30, 60, 90)),
     "after 1 requestlog.RequestLog.open",
     "before 1 journal start",
     "after 1 containers.Containers.watch",

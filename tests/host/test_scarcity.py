@@ -6,10 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from tests.host import wounds
 from tests.host.testbed import PREFIX, URL, Testbed, policy, running, until
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 FAST: dict[str, Any] = {"boot": "zygote", "apply": "runtime"}
 TEMPLATE = f"/var/lib/lxc/{PREFIX}-template"

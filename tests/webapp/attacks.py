@@ -115,8 +115,8 @@ class Outcome:
 
     @property
     def statuses(self) -> list[int]:
-        """Of all answers, 100 apart; a body of ours holds no status line."""
-        found = [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d\d\d)", self.data)]
+        """Of all answers, 100 apart; a body of ours has no line that begins so."""
+        found = [int(status) for status in re.findall(rb"(?m)^HTTP/1\.[01] (\d\d\d)", self.data)]
         return [status for status in found if status != 100]
 
 
