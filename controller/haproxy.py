@@ -138,9 +138,10 @@ class HAProxy:
         """Servers that the next worker will not have get no request from this one either: it may be a while."""
         names = {server.name for server in wanted}
         gone = [each.name for each in self._served or [] if not each.disabled and each.name not in names]
+        orders = [f"set server {self._site.service}/{name} state maint" for name in gone]
         with contextlib.suppress(BalancerError):
-            if gone:
-                self._sockets.ask_admin(";".join(f"set server {self._site.service}/{name} state maint" for name in gone))
+            if orders:
+                self._sockets.ask_admin(";".join(orders))
 
     def _set(self, wanted: list[Server]) -> None:
         """Set the servers whose state differs. The order of the lines, which a start heeds, does not matter here."""
@@ -262,10 +263,8 @@ class HAProxy:
         before, offset = self._sockets.processes(), self._log.stat().st_size
         self._before_reload()
         answer = within(1.0, lambda: "" if self._has_ended() else ask(self._sockets.master, "reload", READY_S))
-        if answer is None or "Success=0" in answer:
-            raise BalancerError(f"HAProxy refused to reload: {self._complaint(offset)}")
-        outcome = within(READY_S, lambda: self._reload_outcome(before))
-        if outcome is not True:
+        was_taken = answer is not None and "Success=0" not in answer
+        if not was_taken or within(READY_S, lambda: self._reload_outcome(before)) is not True:
             raise BalancerError(f"HAProxy refused to reload: {self._complaint(offset)}")
 
     def _reload_outcome(self, before: Processes) -> bool | None:
@@ -288,16 +287,14 @@ class HAProxy:
         return "; ".join(alerts[:2]) or f"no reason given, see {self._log}"
 
     def _write(self, text: str) -> None:
-        partial = self._config.with_suffix(".new")
-        partial.write_text(text)
-        partial.rename(self._config)
+        (new := self._config.with_suffix(".new")).write_text(text)
+        new.rename(self._config)
 
     def _end(self, number: signal.Signals) -> bool | None:
         """Send the signal, again at each call: a master that is just reloading loses it. True when it has ended."""
         if self._child is not None:
             self._child.poll()  # reaps it
-        pids = self.masters()
-        for pid in pids:
+        for pid in (pids := self.masters()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         return None if pids else True

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import re
 import signal
 import sys
 from functools import partial
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.cli import add_policy_options
+from experiments.arguments import factor, positive, seed
 from experiments.chaos import command as chaos
 from experiments.choosing import OVERRIDES, changed_scenario
 from experiments.describe import describe
@@ -23,8 +23,7 @@ from experiments.simulator.parameters import DEFAULT, ParametersError, load_para
 from experiments.tuning import command as tuning
 
 CALIBRATED = ("ramp", "cpu")  # the scenarios whose instances' capacity is measured: rate-limited, and CPU-limited ones
-WHOLE = re.compile(r"[0-9]{1,12}")
-MOST_HOSTS, MOST_STRETCH = 10_000, 10_000
+MOST_HOSTS = 10_000
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,8 +61,8 @@ def _add_scenario(command: argparse.ArgumentParser, optional: bool = False) -> N
 
 
 def _add_experiment(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--repeat", type=_positive, metavar="N", help="instead of the scenario's number of repeats")
-    command.add_argument("--seed", type=_seed, metavar="N", help="of the first repeat, instead of the scenario's")
+    command.add_argument("--repeat", type=positive, metavar="N", help="instead of the scenario's number of repeats")
+    command.add_argument("--seed", type=seed, metavar="N", help="of the first repeat, instead of the scenario's")
 
 
 def _add_all(commands: Any) -> None:
@@ -88,13 +87,13 @@ def _add_simulator(commands: Any) -> None:
     what = "Run a scenario in virtual time, in seconds and without root. What is left lies in results/<run-id>/."
     simulate = commands.add_parser("simulate", help="run a scenario in the simulator", description=what)
     _add_scenario(simulate)
-    simulate.add_argument("--seed", type=_seed, metavar="N", help="of load and simulation, instead of the scenario's")
+    simulate.add_argument("--seed", type=seed, metavar="N", help="of load and simulation, instead of the scenario's")
     simulate.add_argument("--fluid", action="store_true", help="flows instead of requests: for days and large fleets")
     simulate.add_argument(
-        "--hosts", type=partial(_positive, most=MOST_HOSTS), metavar="N",
+        "--hosts", type=partial(positive, most=MOST_HOSTS), metavar="N",
         help="with --fluid: so many times the load, the largest fleet and the cores",
     )  # fmt: skip
-    simulate.add_argument("--stretch", type=_factor, metavar="F", help="with --fluid: a load that takes F times longer")
+    simulate.add_argument("--stretch", type=factor, metavar="F", help="with --fluid: a load that takes F times longer")
     what = (
         "Run a scenario on real containers (needs root), or take a recorded run, and simulate the same: what differs "
         "is told, and lies in the run's folder."
@@ -103,7 +102,7 @@ def _add_simulator(commands: Any) -> None:
     _add_scenario(compare, optional=True)
     compare.add_argument("--run", type=Path, metavar="DIR", help="compare with this recorded run instead of a new one")
     compare.add_argument(
-        "--seed", type=_seed, default=1, dest="simulation_seed", metavar="N", help="of the simulation"
+        "--seed", type=seed, default=1, dest="simulation_seed", metavar="N", help="of the simulation"
     )
     what = (
         "Simulate the default policy on rises of the load, by how steep they are and how long an instance boots. What "
@@ -130,28 +129,6 @@ def _add_simulator(commands: Any) -> None:
         command.add_argument(
             "--parameters", type=Path, default=DEFAULT, metavar="FILE", help="of the simulator, default: the shipped"
         )
-
-
-def _positive(text: str, most: int = 100) -> int:
-    if not WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 1 to {most}")
-    return int(text)
-
-
-def _factor(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1 <= value <= MOST_STRETCH:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_STRETCH}")
-    return value
-
-
-def _seed(text: str) -> int:
-    if not WHOLE.fullmatch(text) or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from 0 to {2**32 - 1}")
-    return int(text)
 
 
 def _add_bench(commands: Any) -> None:

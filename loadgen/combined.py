@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from loadgen import shapes, specs
+from loadgen.recorded import Trace
 
 MOST_PARTS = 20
 MOST_CORNERS = 200_000  # times the number of shapes: each corner is looked at in all of them
@@ -115,7 +116,7 @@ def _kind(part: Any) -> str:
 
 AnySpec = Annotated[
     specs.Constant | specs.Ramp | specs.Step | specs.Spike | specs.Square | specs.Triangle | specs.Sine
-    | specs.DoubleWave | specs.OnOff | specs.Noise | specs.Trace | Sum | Product | Then,
+    | specs.DoubleWave | specs.OnOff | specs.Noise | Trace | Sum | Product | Then,
     Field(discriminator="shape"),
 ]  # fmt: skip
 Factor = Annotated[float, Field(gt=0, le=specs.MOST_RPS)]

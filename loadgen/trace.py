@@ -3,7 +3,7 @@
     locust -f loadgen/trace.py --headless --file trace.csv --speed 60 --peak 80
 
 replays a file of lines time,requests sixty times as fast, scaled so that its highest rate is 80 requests/s.
-Its options are the fields of specs.Trace, load.OpenLoad and sending.Sending; see README.md.
+Its options are the fields of recorded.Trace, load.OpenLoad and sending.Sending; see README.md.
 """
 
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(1, str(Path(__file__).resolve().parents[1]))  # Locust puts only this folder into the path
 
 from loadgen.forms import shape_form
-from loadgen.specs import Trace
+from loadgen.recorded import Trace
 from loadgen.user import LoadUser
 
 

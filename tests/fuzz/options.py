@@ -13,7 +13,7 @@ from controller.haproxy_config import Waiting, render
 from controller.model import METRICS
 from controller.reading import load
 from controller.site import Site
-from experiments import cli as experiments_cli
+from experiments import arguments
 from experiments.tuning import command, space
 from loadgen import forms, options, specs
 from loadgen.load import OpenLoad
@@ -94,9 +94,9 @@ KINDS: Sequence[Callable[[str], None]] = (
     _option(cli._factor, lambda value: 0.01 <= value <= 1000),
     _option(cli._pair, lambda value: value[0] and value[1] in METRICS),
     _option(cli._directory, _is_directory),
-    _option(experiments_cli._positive, lambda value: 1 <= value <= 100),
-    _option(experiments_cli._factor, lambda value: 1 <= value < math.inf),
-    _option(experiments_cli._seed, lambda value: 0 <= value < 2**32),
+    _option(arguments.positive, lambda value: 1 <= value <= 100),
+    _option(arguments.factor, lambda value: 1 <= value < math.inf),
+    _option(arguments.seed, lambda value: 0 <= value < 2**32),
     _option(command._count, lambda value: 1 <= value <= 100_000),
     _check_settings,
     _check_free,

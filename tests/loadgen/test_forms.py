@@ -10,8 +10,9 @@ from loadgen.combined import AnySpec
 from loadgen.forms import Form, closed_form, given_form, shape_form
 from loadgen.load import ClosedLoad, OpenLoad, parse_load
 from loadgen.options import OptionError
+from loadgen.recorded import Trace
 from loadgen.sending import Sending
-from loadgen.specs import Ramp, Simple, Spec, Step, Trace
+from loadgen.specs import Ramp, Simple, Spec, Step
 from tests.loadgen.locusts import FOLDER
 
 SIMPLE: list[type[Simple]] = [spec for spec in get_args(get_args(AnySpec)[0]) if issubclass(spec, Simple)]
