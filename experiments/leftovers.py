@@ -7,6 +7,7 @@ from pathlib import Path
 from controller.removal import lxc_path
 from controller.site import Site
 from experiments.faults.disk import SOURCE
+from experiments.resources import processes
 
 
 def left_behind(site: Site = Site()) -> list[str]:  # noqa: B008
@@ -21,8 +22,8 @@ def left_behind(site: Site = Site()) -> list[str]:  # noqa: B008
     found += [f"route {line}" for line in _lines("ip", "route") if subnet in line]
     found += [f"mount {line}" for line in _mounts() if f"{ours}{site.service}-" in line or SOURCE in line]
     found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/lxc.*.{ours}*")]
-    ours_running = [words for words in _processes() if any(_is_ours(word, site) for word in words)]
-    return found + [f"process {' '.join(words)}" for words in ours_running]
+    running = [each.words for each in processes() if any(_is_ours(word, site) for word in each.words)]
+    return found + [f"process {' '.join(words)}" for words in running]
 
 
 def _is_ours(word: str, site: Site) -> bool:
@@ -33,18 +34,12 @@ def _is_ours(word: str, site: Site) -> bool:
     return word == "webapp.zygote" or (word.startswith((f"{site.run_dir}/", instances)) and " " not in word)
 
 
-def _processes() -> list[list[str]]:
-    """The command lines, as words."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            found.append(path.read_bytes().decode(errors="replace").split("\0"))
-    return found
-
-
 def _mounts() -> list[str]:
     return Path("/proc/self/mounts").read_text().splitlines()
 
 
 def _lines(*command: str) -> list[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split("\n")
+    """What a command tells; nothing where there is no such command."""
+    with contextlib.suppress(OSError):
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    return []

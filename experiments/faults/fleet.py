@@ -29,7 +29,7 @@ class Watch:
             tick = self.tail.tick
             if tick is None or self.tail.tick_s < since_s:
                 return "the controller has not ticked since"
-            if tick["missing"] or tick["in_service"] != tick["wanted"]:
+            if tick["in_service"] != tick["wanted"]:
                 return str(tick["sentence"])
             states = states_of(get(self._site.stats, "/stats;csv").splitlines(), self._site.service)
             return bad_state(states, tick["wanted"]) or self._silent(states)

@@ -123,7 +123,7 @@ def test_only_a_server_that_is_wholly_up_counts() -> None:
 
 
 def test_a_fleet_is_not_right_before_the_controller_has_looked_again(journal: Path) -> None:
-    tick = {"t_s": 99.9, "event": "tick", "missing": "", "in_service": 1, "wanted": 2, "sentence": "grow to 2"}
+    tick = {"t_s": 99.9, "event": "tick", "in_service": 1, "wanted": 2, "sentence": "grow to 2"}
     with journal.open("a") as file:
         file.write(json.dumps(tick) + "\n")
     watch = Watch(Site(), journal)

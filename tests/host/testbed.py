@@ -13,6 +13,9 @@ from typing import Any
 import requests
 import yaml
 
+from experiments.leftovers import left_behind as left_behind
+from experiments.resources import processes
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = str(ROOT / ".venv" / "bin" / "python")
 ENTRY, STATS = "127.0.0.1:18080", "127.0.0.1:19999"
@@ -126,32 +129,6 @@ def clean_host() -> None:
     assert run(PYTHON, "-m", "controller.clean", "--keep-template").returncode == 0
 
 
-def left_behind() -> list[str]:
-    """Everything of the project that is on the host, the template apart; empty after every clean stop."""
-    found = [f"container {name}" for name in run("lxc-ls", "-1").stdout.split()
-             if name.startswith(f"{PREFIX}-") and name != f"{PREFIX}-template"]  # fmt: skip
-    found += [f"folder {path}" for path in Path("/var/lib/lxc").glob(f"{PREFIX}-web-*")]
-    found += [f"run-time file {path}" for path in Path("/run").glob(f"{PREFIX}*")]
-    found += [f"link {path.name}" for path in Path("/sys/class/net").glob(f"{PREFIX}*")]
-    found += [f"route {line}" for line in run("ip", "route").stdout.splitlines() if "10.87.65." in line]
-    found += [line for line in run("nft", "list", "tables").stdout.splitlines() if PREFIX in line]
-    mounts = Path("/proc/self/mounts").read_text().splitlines()
-    found += [f"mount {line}" for line in mounts if PREFIX in line]
-    found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/lxc.*.{PREFIX}-*")]
-    return found + [f"process {' '.join(words)}" for _, words in command_lines() if any(map(_ours, words))]
-
-
-def _ours(word: str) -> bool:
-    """A whole word of a command line; a shell that merely speaks of us has more in one."""
-    if word.startswith("[lxc monitor]"):
-        return f" {PREFIX}-web-" in word
-    return word == "webapp.zygote" or (word.startswith((f"/run/{PREFIX}/", f"{PREFIX}-web-")) and " " not in word)
-
-
 def command_lines() -> list[tuple[int, list[str]]]:
     """The processes' pids, and their command lines as words."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            found.append((int(path.parent.name), path.read_bytes().decode(errors="replace").split("\0")))
-    return found
+    return [(each.pid, list(each.words)) for each in processes()]
