@@ -51,8 +51,8 @@ class Testbed:
     folder: Path
     document: Policy
     options: list[str] = field(default_factory=list)
-    wrapper: list[str] = field(default_factory=list)  # a command that becomes the controller in the end
     program: list[str] = field(default_factory=lambda: ["controller"])  # a module and arguments before the options
+    wrapper: list[str] = field(default_factory=list)  # a command that becomes the controller in the end
 
     def start(self) -> "Testbed":
         self.folder.mkdir(exist_ok=True)
@@ -107,7 +107,7 @@ def running(
     folder: Path, document: Policy, *options: str, instances: int = 1, wrapper: Sequence[str] = ()
 ) -> Iterator[Testbed]:  # fmt: skip
     """A testbed in service; stopped at the end, whatever happens."""
-    testbed = Testbed(folder, document, list(options), list(wrapper)).start()
+    testbed = Testbed(folder, document, list(options), wrapper=list(wrapper)).start()
     try:
         yield testbed.await_service(instances)
     finally:
