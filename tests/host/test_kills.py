@@ -35,7 +35,7 @@ STEPS = (
     Round(3, "during 15 containers.run lxc-copy"),
     Round(1, "before 1 journal STOPPING"),
     Round(3, "after 1 journal STANDBY"),
-    Round(2, "during 5 removal.run lxc-stop"),
+    Round(2, "during 5 removal._stop"),
     Round(3, "after 1 haproxy.HAProxy._write"),
     Round(2, "before 1 journal GONE"),
     Round(3, "before 1 haproxy.HAProxy._reload_outcome"),
@@ -58,7 +58,7 @@ FAST_STEPS = (
     Round(3, "after 1 containers.Containers.freeze"),
     Round(1, "after 1 haproxy.HAProxy._set"),
     Round(2, "after 1 journal first_answer"),
-    ending("during 5 removal.run lxc-stop"),
+    ending("during 5 removal._stop"),
 )
 
 

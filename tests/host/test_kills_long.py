@@ -36,9 +36,9 @@ DOWN = [
     "after 1 haproxy.HAProxy.in_flight",
     "after 1 haproxy.HAProxy.apply",
     "before 1 containers.Containers.stop",
-    *(f"during {ms} removal.run lxc-stop" for ms in (1, 3, 10, 20, 30)),
-    "before 1 removal.run lxc-stop",
-    "after 1 removal.run lxc-stop",
+    *(f"during {ms} removal._stop" for ms in (1, 3, 10, 20, 30)),
+    "before 1 removal._stop",
+    "after 1 removal._stop",
     "after 1 containers.Containers.stop",
 ]  # fmt: skip
 RELOAD = [
