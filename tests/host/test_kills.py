@@ -56,7 +56,7 @@ FAST_STEPS = (
     Round(3, "before 1 journal apply"),
     Round(2, "before 1 containers.Containers.stop"),
     Round(3, "after 1 containers.Containers.freeze"),
-    Round(1, "after 1 haproxy.HAProxy._set"),
+    Round(1, "after 1 haproxy.HAProxy._note"),
     Round(2, "after 1 journal first_answer"),
     ending("during 5 removal._stop"),
 )
