@@ -89,9 +89,12 @@ class HAProxy:
         """Serve exactly these members: write the file, then start HAProxy, reload it, or set its servers; returns
         `start`, `reload`, `runtime` or `none`. Raises BalancerError; then file and process are what they were."""
         with self._lock:
-            self._draining &= {member.name for member in members}
+            gone = self._used() - {member.name for member in members}
+            self._draining -= gone
             wanted = servers_of(self._site, members, self._slots, self._draining)
             how = self._way(wanted)
+            if how != "start":
+                self._retire(gone)
             if how == "none":
                 return how
             previous = self._config.read_text() if self._config.exists() else None
@@ -114,7 +117,6 @@ class HAProxy:
             elif how == "start":
                 self._start()
             else:
-                self._retire(wanted)
                 self._reload()
         except BalancerError:
             if how == "start" or not self._has_ended():
@@ -134,14 +136,16 @@ class HAProxy:
         same = {server.name for server in wanted} == {server.name for server in self._served}
         return "runtime" if self._slots and same else "reload"
 
-    def _retire(self, wanted: list[Server]) -> None:
-        """Servers that the next worker will not have get no request from this one either: it may be a while."""
-        names = {server.name for server in wanted}
-        gone = [each.name for each in self._served or [] if not each.disabled and each.name not in names]
-        orders = [f"set server {self._site.service}/{name} state maint" for name in gone]
-        with contextlib.suppress(BalancerError):
-            if orders:
-                self._sockets.ask_admin(";".join(orders))
+    def _used(self) -> set[str]:
+        """The servers that have requests, or may have."""
+        return {each.name for each in self._served or [] if not each.disabled} | self._draining
+
+    def _retire(self, names: set[str]) -> None:
+        """What is no member any more gets no request from this worker either, and what it still has is ended: HAProxy
+        sends again elsewhere what may be sent again."""
+        for server in (f"{self._site.service}/{name}" for name in sorted(names)):
+            with contextlib.suppress(BalancerError):
+                self._sockets.ask_admin(f"set server {server} state maint;shutdown sessions server {server}")
 
     def _set(self, wanted: list[Server]) -> None:
         """Set the servers whose state differs. The order of the lines, which a start heeds, does not matter here."""
@@ -184,13 +188,6 @@ class HAProxy:
         if self._served is not None:
             self._served = [replace(s, disabled=disabled) if s.name == name else s for s in self._served]
             self._write(render(self._site, self._served, self._waiting))
-
-    def cut(self, name: str) -> None:
-        """End what is still in flight at a server that is gone: no answer will come. Raises BalancerError."""
-        command = f"shutdown sessions server {self._site.service}/{name}"
-        self._sockets.ask_admin(command)  # after a reload the current worker does not know the server, which it says
-        for pid in self._sockets.processes().old_pids:
-            self._sockets.ask_master(f"@!{pid} {command}")
 
     def in_flight(self, name: str) -> int:
         """Requests that the server has in any worker. Raises OSError, ValueError, BalancerError."""

@@ -157,6 +157,4 @@ class Host:
     def _stop(self, name: str) -> Event:
         started = time.monotonic()
         self._containers.stop(name)
-        with contextlib.suppress(ControllerError):
-            self._balancer.cut(name)
         return Stopped(name, 1000 * (time.monotonic() - started))

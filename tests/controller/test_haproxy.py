@@ -96,11 +96,28 @@ def test_with_slots_a_change_is_set_over_the_socket(site: LocalSite, monkeypatch
     assert [played.apply(members) for members in (ONE, TWO, TWO)] == ["reload", "runtime", "none"]
     played.asked.clear()
     assert played.apply(TWO[1:]) == "runtime"
-    assert [asked for asked in played.asked if " set " in asked] == ["haproxy set server web/web-1 state maint"]
+    assert [asked for asked in played.asked if " set " in asked] == [
+        "haproxy set server web/web-1 state maint;shutdown sessions server web/web-1",
+        "haproxy set server web/web-1 state maint",
+    ]
     text = (site.run_dir / "haproxy.cfg").read_text()
     assert [line.split()[1] for line in text.splitlines() if "server web" in line and "disabled" not in line] == [
         "web-2"
     ]
+
+
+@pytest.mark.parametrize("drained", [False, True])
+def test_server_that_goes_gets_nothing_more_before_the_reload_and_what_it_has_is_ended(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch, drained: bool
+) -> None:
+    played = Played(site, quietly, monkeypatch)
+    played.apply(TWO)
+    if drained:
+        played.drain("web-1")
+    played.asked.clear()
+    assert played.apply(TWO[1:]) == "reload"
+    ended = [asked for asked in played.asked if "shutdown" in asked]
+    assert ended == ["haproxy set server web/web-1 state maint;shutdown sessions server web/web-1"]
 
 
 def test_after_a_setting_that_was_refused_the_next_change_reloads(

@@ -41,9 +41,6 @@ class Played:
         self.done.append("undrain")
         self.refuse()
 
-    def cut(self, *_: Any) -> None:
-        self.done.append("cut")
-
     def thaw(self, name: str) -> None:
         self.thawed.append(name)
 
