@@ -95,6 +95,8 @@ END = [
     "after 1 containers.Containers.close",
     "before 1 haproxy.HAProxy._end",
     "after 1 haproxy.HAProxy._end",
+]
+END_WITHOUT_HAPROXY = [
     "after 1 haproxy.HAProxy.stop",
     *(f"during {ms} app.remove_instances" for ms in (2, 10, 30, 60)),
     "after 1 app.remove_instances",
@@ -129,13 +131,14 @@ def steps(document: Policy) -> Iterator[Round]:
     ups = UP + (ZYGOTE if document["boot"] == "zygote" else [])
     ups += POOL if document["instances"]["standby"] else []
     changes = RELOAD if document["apply"] == "reload" else RUNTIME
-    downs = DOWN + changes
+    downs = DOWN + [point for point in changes if not point.endswith("._set")]  # a drain has set it already
     for number, (up, down) in enumerate(zip(ups + changes, cycle(downs), strict=False)):
         yield Round(3, up)
         yield Round(1 + number % 2, down)
     for point in START:
         yield starting(point)
-    for number, point in enumerate(END):
+    yield from map(ending, END)
+    for number, point in enumerate(END_WITHOUT_HAPROXY):
         yield ending(point)
         yield starting(FROM_NOTHING[number % len(FROM_NOTHING)])
 
