@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import os
 import random
+import signal
 import socket
 import sys
 import tempfile
@@ -159,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fuzz; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.api", description="Fuzz the application over HTTP.")
     parser.add_argument("--seconds", type=float, default=600, help="CPU time of both sides (default %(default)g)")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("api: terminated"))  # the instance ends, too
     fuzzer = fuzz(parser.parse_args(arguments).seconds, random.Random())
     for finding in fuzzer.findings[:SHOWN]:
         print(f"api: {finding}")
