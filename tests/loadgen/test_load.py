@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen import specs
+from loadgen import recorded
 from loadgen.load import SHAPES, ClosedLoad, LoadError, OpenLoad, parse_load, read_load
 from loadgen.shapes import PiecewiseLinear
 from webapp.integral import STEP_COUNTS
@@ -117,7 +117,7 @@ def test_a_relative_trace_is_looked_for_in_the_working_directory(trace: str, mon
 
 
 def test_and_in_the_project_s_root(trace: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(specs, "ROOT", Path(trace).parent)
+    monkeypatch.setattr(recorded, "ROOT", Path(trace).parent)
     assert opened({"shape": "trace", "file": "trace.csv"}).duration_s == 180
 
 
