@@ -11,6 +11,7 @@ from controller import remains
 from controller.processes import processes
 from controller.remains import end_commands, remove_files
 from controller.site import Site
+from tests.host.testbed import until
 
 SITE = Site(prefix="tidebed-remains")
 
@@ -20,6 +21,7 @@ def command() -> Iterator["subprocess.Popen[bytes]"]:
     """A process that looks like LXC's, and waits until its standard input ends."""
     words = ["lxc-copy", "-c", "read line; true", "sh", "-N", "tidebed-remains-web-3"]
     with subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE) as process:
+        until(lambda: processes(lambda found: b"tidebed-remains-web-3" in found), what="its words are there")
         yield process
         process.kill()
 

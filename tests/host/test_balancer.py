@@ -75,8 +75,12 @@ def test_fifty_reloads_lose_no_request_and_no_count_of_a_strict_keep_alive_clien
     command += [f"--{name}={value}" for name, value in options.items()]
     locust = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until(lambda: requests_csv.exists() and requests_csv.stat().st_size > 1000)
-    for number in range(50):
-        balancer.apply([ONE, TWO] if number % 2 else [ONE, TWO, THREE])
+    for _ in range(25):
+        balancer.apply([ONE, TWO, THREE])
+        time.sleep(0.2)
+        balancer.drain("web-3")
+        until(lambda: balancer.in_flight("web-3") == 0)
+        balancer.apply([ONE, TWO])
         time.sleep(0.2)
     assert locust.poll() is None, "the load ended before the reloads did"
     assert locust.wait(60) == 0

@@ -164,8 +164,15 @@ def test_neighbours_and_host_hear_no_datagram(pair: list[Instance], site: Site) 
     assert second.probe("datagrams_without_a_port()") == before
 
 
+def bridged_frames_are_filtered() -> bool:
+    setting = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    return setting.exists() and setting.read_text().strip() == "1"
+
+
 def test_without_the_shield_they_are_reached(pair: list[Instance], site: Site, listener: socket.socket) -> None:
     """Else the two tests before would show nothing."""
+    if bridged_frames_are_filtered():
+        pytest.skip("a firewall of this host filters what crosses a bridge, as Docker's does")
     first, second = pair
     shield.remove(site)
     try:
