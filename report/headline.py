@@ -74,7 +74,7 @@ def shape_of(arms: ByPolicy, study: Study) -> str:
     if run is None:
         return ""
     shape = words.shape_words(environment.section(run.info, "shape"))
-    needed = f"; needs {int(run.demand['instances'].max())} instances at most" if len(run.demand) else ""
+    needed = f"; its peak needs {int(run.demand['instances'].max())} instances" if len(run.demand) else ""
     return shape.removeprefix(f"{environment.section(run.info, 'shape').get('kind')} ") + needed
 
 

@@ -115,8 +115,8 @@ def default_words(ranked: Sequence[Ranked]) -> str:
 
 
 def place(policy: Ranked) -> str:
-    lost = f"at most {words.share(policy.worst_percent, 100.0)} not served" if policy.worst_percent else "all served"
-    return f"{policy.mean_cost:.2f} × oracle, {lost}"
+    lost = f"at worst {words.share(policy.worst_percent, 100.0)} not served" if policy.worst_percent else "all served"
+    return f"{policy.mean_cost:.2f} × oracle on average, {lost}"
 
 
 def poor_words(ranked: Sequence[Ranked], study: Study) -> str:
@@ -126,10 +126,9 @@ def poor_words(ranked: Sequence[Ranked], study: Study) -> str:
     if not poor or not share:
         return ""
     scaled = sum(each.time_scale > 1 for each in poor)
-    which = f"{'all' if scaled == len(poor) else scaled} of them"
-    slow = f"; {which} reckon in minutes (see the notes to the table)" if scaled else ""
+    which = f"{'all' if scaled == len(poor) else scaled} of these"
+    slow = f"; {which} look back over minutes, which pass faster here (see the notes to the table)" if scaled else ""
     return (
         f"{len(poor)} of the {len(reacting)} policies that have to react left more than {POOR_PERCENT:g} % unserved "
-        f"under some load; {100 * share:.0f} % of that came while no new instance was on its way, so they had not "
-        f"reacted yet{slow}."
+        f"under some load, {100 * share:.0f} % of it while no new instance was on its way{slow}."
     )

@@ -98,7 +98,7 @@ def test_the_notes_say_what_the_marks_and_the_faster_time_mean(tmp_path: Path, s
     assert "rules: thresholds on metrics; target: a rate per instance is kept." in notes
     assert "(n = 1): small differences may be chance" in told["headline_caption"]
     assert told["headline_loads"][0]["shape"].startswith(
-        "from 5 to 100 and back to 5 requests/s, 180 s in all; needs 10"
+        "from 5 to 100 and back to 5 requests/s, 180 s in all; its peak needs 10"
     )
 
 
@@ -107,13 +107,13 @@ def test_the_takeaway_names_the_cheapest_the_most_careful_and_who_beats_the_defa
 ) -> None:
     study = compared(tmp_path, source)
     assert ranking.takeaway(study) == (
-        "4 of 6 left at most 5 % unserved under every load: static, target, careful and rules (but static is told the "
-        "load beforehand). Of those that have to react, the cheapest was target (1.55 × oracle, at most 3.00 % not "
-        "served), the one that left least unserved careful (2.50 × oracle, all served). The default, rules, cost 2.50 "
-        "× oracle, at most 4.00 % not served; target cost less and left no more unserved under every load. 1 of the 5 "
-        "policies that have to react left more than 10 % unserved under some load; 98 % of that came while no new "
-        "instance was on its way, so they had not reacted yet; all of them reckon in minutes (see the notes "
-        "to the table)."
+        "4 of 6 left at most 5 % unserved under every load: static, target, careful and rules (but static is told "
+        "the load beforehand). Of those that have to react, the cheapest was target (1.55 × oracle on average, at "
+        "worst 3.00 % not served), the one that left least unserved careful (2.50 × oracle on average, all "
+        "served). The default, rules, cost 2.50 × oracle on average, at worst 4.00 % not served; target cost less "
+        "and left no more unserved under every load. 1 of the 5 policies that have to react left more than 10 % "
+        "unserved under some load, 98 % of it while no new instance was on its way; all of these look back over "
+        "minutes, which pass faster here (see the notes to the table)."
     )  # fmt: skip
     assert policies(study).startswith(
         "6 policies met each of 2 loads of 16 s once (n = 1), so small differences may be"
