@@ -4,8 +4,8 @@ import argparse
 import ipaddress
 import logging
 import math
+import os
 import re
-import signal
 import sys
 import textwrap
 from pathlib import Path
@@ -149,10 +149,17 @@ def _check_together(site: Site, settings: PolicyFile) -> None:
         )
 
 
+def _tell(text: str) -> None:
+    """Whoever reads may stop early."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _run(options: argparse.Namespace, site: Site, settings: PolicyFile, shadows: list[tuple[Path, PolicyFile]]) -> int:
     if options.check:
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads may stop early
-        print("\n\n".join(in_force(path, each) for path, each in [(options.policy, settings), *shadows]))
+        _tell("\n\n".join(in_force(path, each) for path, each in [(options.policy, settings), *shadows]))
         return 0
     # Imported late: checking a policy needs neither root nor liblxc.
     from controller.app import Controller, open_journal

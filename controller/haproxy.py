@@ -110,7 +110,8 @@ class HAProxy:
             return how
 
     def _make(self, how: str, wanted: list[Server]) -> str:
-        """Have HAProxy do it. One that ends meanwhile is started at once."""
+        """Have HAProxy do it. One that ends meanwhile is started at once, that of an earlier controller, too."""
+        self.master_pid()
         try:
             if how == "runtime":
                 self._set(wanted)

@@ -317,3 +317,20 @@ def test_balancer_that_ends_while_it_reloads_is_started_at_once(
     played._known_pid = os.getpid()
     with pytest.raises(BalancerError, match="refused to reload"):
         played.apply(TWO)
+
+
+def test_end_of_an_earlier_controller_s_balancer_is_noticed_while_it_reloads(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = Played(site, alive, monkeypatch)
+    monkeypatch.setattr(played, "_is_ours", lambda _: True)
+    with subprocess.Popen(["sleep", "60"]) as master:
+        (site.run_dir / "haproxy.pid").write_text(str(master.pid))
+
+        def ending() -> None:
+            master.kill()
+            master.wait()
+            raise BalancerError("HAProxy refused to reload: it has ended")
+
+        monkeypatch.setattr(played, "_reload", ending)
+        assert played.apply(ONE) == "start"
