@@ -91,6 +91,11 @@ def get(name: str) -> bytes:
 
 
 @pytest.mark.usefixtures("nothing_left")
+def inodes(disk: Path) -> int:
+    facts = os.statvfs(disk)
+    return facts.f_files - facts.f_ffree
+
+
 def test_full_disk_answers_507_keeps_what_was_there_and_serves_again_when_there_is_room(tmp_path: Path) -> None:
     kept = {"small": b"s", "large": os.urandom(300_000)}
     with small_disk(tmp_path / "objects", "size=2m,nr_inodes=100") as disk, running(tmp_path / "bed", policy()):
@@ -112,8 +117,8 @@ def test_full_disk_answers_507_keeps_what_was_there_and_serves_again_when_there_
         assert get("large") == kept["large"][::-1]
         assert put("large", kept["large"]) == 204
 
-        used = os.statvfs(disk)
-        remount(disk, f"size=8m,nr_inodes={used.f_files - used.f_ffree}")
+        until(lambda: inodes(disk) == 1 + sum(1 for _ in disk.rglob("*")), what="no deleted file is open any more")
+        remount(disk, f"size=8m,nr_inodes={inodes(disk)}")
         assert [put("small", b"other"), put("new", b"")] == [507, 507]
         nothing_is_lost()
         remount(disk, "size=8m,nr_inodes=100")
