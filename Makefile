@@ -39,8 +39,9 @@ fuzz: setup ## ten CPU-minutes on each parser, two hours in all; FUZZ="trace --s
 report: setup ## make report/report.pdf from results/
 	@$(PYTHON) -m report
 
-test: rootfs lint ## all tests, those on real containers included
-	@$(SUDO) $(PYTHON) -m pytest
+test: rootfs lint ## all tests: side by side those that need no host, then one by one those on real containers
+	@$(SUDO) $(PYTHON) -m pytest -n auto -m "not host and not long"
+	@$(SUDO) $(PYTHON) -m pytest -m "host and not long"
 
 lint: setup ## ruff and strict mypy
 	@.venv/bin/ruff check .

@@ -13,12 +13,17 @@ MOST_NAMED = 3  # arms in a sentence
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The means decide. What follows a ± in the sentence is half of the 95 % confidence interval. `open`: this
+    """The means decide. What follows a ± in the words is half of the 95 % confidence interval. `open`: this
     interval, or one of two runs, lies beyond the bound, so that it is the means alone that decide."""
 
     outcome: Literal["held", "did not hold", "not told"]
-    sentence: str
+    measured: str
+    expected: str = ""
     open: bool = False
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.measured} (expected: {self.expected})" if self.expected else self.measured
 
 
 def verdicts_of(experiment: Experiment) -> list[Verdict]:
@@ -40,12 +45,12 @@ def _verdict(expectation: Expectation, experiment: Experiment) -> Verdict:
     broken = [each for each in found if _exceeds(each[1].mean, limit, most)]
     if broken:
         surely = any(_exceeds(_end(mean, best=True, most=most), limit, most) for _, mean in broken)
-        return Verdict("did not hold", f"{label} {_listed(name, broken)} (expected: {words})", not surely)
+        return Verdict("did not hold", f"{label} {_listed(name, broken)}", words, not surely)
     if len(found) < len(judged) or not found:
         return _not_told(label, [arm for arm in judged if means.get(arm) is None])
     of_all = f", the {'highest' if most else 'lowest'} of {len(found)} variants" if len(found) > 1 else ""
     turns = any(_exceeds(_end(mean, best=False, most=most), limit, most) for _, mean in found)
-    return Verdict("held", f"{label} {_listed(name, found[:1])}{of_all} (expected: {words})", turns)
+    return Verdict("held", f"{label} {_listed(name, found[:1])}{of_all}", words, turns)
 
 
 def _bound(expectation: Expectation, reference: Estimate | None) -> tuple[float, str]:
@@ -59,7 +64,7 @@ def _bound(expectation: Expectation, reference: Estimate | None) -> tuple[float,
     measure = f"the {said(expectation.figure, reference.mean)}{_where(expectation.times)}"
     if number == 1:
         return limit, f"{side} {measure}"
-    return limit, f"{side} {said(expectation.figure, limit)}, {number:g} × {measure}"
+    return limit, f"{side} {number:g} × {measure}, so {said(expectation.figure, limit)}"
 
 
 def _where(arm: str | None) -> str:

@@ -37,7 +37,12 @@ def study_rows(study: Study) -> dict[str, Any]:
         "title": study.experiment.title,
         "how": ", ".join(part for part in (policy_words(study), runs_words(study)) if part),
         "rows": [
-            {"sentence": words.tidy(verdict.sentence), "verdict": verdict.outcome, "open": verdict.open}
+            {
+                "measured": words.tidy(verdict.measured),
+                "expected": words.tidy(verdict.expected),
+                "verdict": verdict.outcome,
+                "open": verdict.open,
+            }
             for verdict in study.verdicts
         ],
     }

@@ -209,7 +209,9 @@ def test_leaving_haproxy_finishes_its_requests_and_any_other_is_ended_before_the
     assert done == ["killed", signal.SIGUSR1]
 
 
-@pytest.mark.parametrize("recorded", ["", "garbage", str(os.getpid()), str(2**22 + 1)])
+@pytest.mark.parametrize(
+    "recorded", ["", "garbage", str(os.getpid()), str(2**22 + 1)], ids=["empty", "garbage", "ours", "beyond all"]
+)
 def test_recorded_pid_of_another_process_is_nobody_s(site: LocalSite, recorded: str) -> None:
     (site.run_dir / "haproxy.pid").write_text(recorded)
     assert HAProxy(site).master_pid() is None

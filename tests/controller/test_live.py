@@ -136,6 +136,8 @@ def test_closing_ends_a_drain_that_waits(played: Played) -> None:
     played.answers = [1]
     host = Host(cast(Containers, played), cast(HAProxy, played), lambda _: None, threading.Event())
     host.act([Drain("web-1")])
+    while not played.asked:
+        threading.Event().wait(0.001)
     host.close()
     assert isinstance(host.events.get_nowait(), Drained)
 

@@ -10,7 +10,8 @@ from controller.mapped_ids import MAPPED_ID, MAPPED_IDS, idmap, obstacle
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    made_by_pytest = [parent for parent in tmp_path.parents if parent.name.startswith(("pytest-", "popen-"))]
+    for parent in (tmp_path, *made_by_pytest):
         parent.chmod(0o711)
     return tmp_path
 

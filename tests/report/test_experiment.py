@@ -47,7 +47,7 @@ def test_a_hypothesis_holds_where_each_of_its_expectations_does(outcomes: list[A
     ],
 )
 def test_an_answer_says_where_the_means_alone_decide(verdicts: list[tuple[Any, bool]], told: str) -> None:
-    assert experiment.answer([Verdict(outcome, "", is_open) for outcome, is_open in verdicts]) == told
+    assert experiment.answer([Verdict(outcome, "", open=is_open) for outcome, is_open in verdicts]) == told
 
 
 def test_the_finding_begins_with_what_did_not_hold(tmp_path: Path, source: Path) -> None:
