@@ -28,7 +28,7 @@ from controller.judge import Judge
 from controller.live import Host
 from controller.lock import only_one
 from controller.loop import TELL_S, Loop
-from controller.ports import ControllerError, FirstAnswer
+from controller.ports import ControllerError, FirstAnswer, Trouble
 from controller.preflight import check
 from controller.remains import end_commands, remove_cgroups, remove_files
 from controller.removal import lxc_path
@@ -80,6 +80,7 @@ class Controller:
         service = settings.service
         patience_s = answer_s(service.rate_limit, service.overload == "queue")
         self._watch = Watch(world, self._host.events.put, self._now, patience_s)
+        self._keeper = shield.Keeper(site, lambda words: self._host.events.put(Trouble(words)))
         self._told_s = -math.inf
         self._ticks_ms: deque[float] = deque(maxlen=TICKS_KEPT)
 
@@ -127,6 +128,8 @@ class Controller:
         gaps = []
         if why := shield.put_up(self._site):
             gaps.append(f"instances can reach each other, and what listens on {self._site.gateway}: {why}")
+        else:
+            self._keeper.start()
         if why := self._containers.map_ids():
             gaps.append(f"instances have no mapped ids: {why}")
         for gap in gaps:
@@ -181,7 +184,7 @@ class Controller:
     def _let_go(self) -> None:
         """Where the start failed, what an earlier controller left goes on serving, for the next one."""
         log.error("the start failed; what serves goes on serving")
-        for step in (self._host.close, self._containers.close, self._requests.close):
+        for step in (self._keeper.close, self._host.close, self._containers.close, self._requests.close):
             trouble_of(step)
         self._journal.close()
 
@@ -190,6 +193,7 @@ class Controller:
         log.info("stopping: finishing what is in flight, then removing %d instances", len(self._fleet.instances))
         steps: tuple[Callable[[], object], ...] = (
             self._watch.close,
+            self._keeper.close,
             self._host.close,
             self._containers.close,
             self._balancer.stop,

@@ -7,10 +7,13 @@ address, which it has no right to change. The table has no connection tracking a
 """
 
 import subprocess
+import threading
+from collections.abc import Callable
 
 from controller.site import Site, mac
 
 TIMEOUT_S = 10.0
+LOOK_S = 5.0
 RULES = """
 table bridge {name}
 delete table bridge {name}
@@ -39,6 +42,42 @@ def put_up(site: Site) -> str:
 def remove(site: Site) -> bool:
     """Remove the table; tells whether there was one."""
     return not _nft(f"delete table bridge {site.prefix}")
+
+
+class Keeper:
+    """Looks from time to time whether the table is still there: `nft flush ruleset`, and with it a restart of Debian's
+    nftables.service, takes all tables away. `start` has a thread look until `close`; `report` is told in words."""
+
+    def __init__(self, site: Site, report: Callable[[str], None]) -> None:
+        self._site = site
+        self._report = report
+        self._told = ""
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="shield", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.wait(LOOK_S):
+            self.look()
+
+    def look(self) -> None:
+        """Put the table up again where it is gone; the same failure is told once."""
+        if not _nft(f"list table bridge {self._site.prefix}"):
+            self._told = ""
+            return
+        why = put_up(self._site)
+        if not why:
+            self._report("the rules that shut instances in were gone, and are there again")
+        elif why != self._told:
+            self._report(f"the rules that shut instances in are gone: {why}")
+        self._told = why
 
 
 def _nft(rules: str) -> str:

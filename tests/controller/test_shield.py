@@ -43,3 +43,25 @@ def test_rules_that_the_kernel_refuses_are_told_by_the_first_line(monkeypatch: p
     refused = subprocess.CompletedProcess([], 1, "", "Error: Operation not supported\n    chain x\n")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: refused)
     assert shield.put_up(Site()) == "nft: Error: Operation not supported"
+
+
+def test_table_that_is_gone_is_put_up_again_and_a_failure_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    there, errors, told = [True], [""], list[str]()
+
+    def run(_: list[str], input: str, **_options: Any) -> subprocess.CompletedProcess[str]:
+        if not input.startswith("list table bridge tidebed"):
+            there[0] = not errors[0]
+        return subprocess.CompletedProcess([], 0 if there[0] else 1, "", errors[0])
+
+    monkeypatch.setattr(subprocess, "run", run)
+    keeper = shield.Keeper(Site(), told.append)
+    keeper.look()
+    assert told == []
+    there[0], errors[0] = False, "Error: no memory"
+    keeper.look()
+    keeper.look()
+    assert told == ["the rules that shut instances in are gone: nft: Error: no memory"]
+    errors[0] = ""
+    keeper.look()
+    keeper.look()
+    assert told[1:] == ["the rules that shut instances in were gone, and are there again"]

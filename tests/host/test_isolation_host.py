@@ -50,6 +50,13 @@ def test_what_the_host_does_not_allow_is_told_and_instances_serve_all_the_same(t
         assert Path(f"/proc/{first}/ns/user").readlink() == Path("/proc/self/ns/user").readlink()
 
 
+def test_rules_that_somebody_flushed_are_put_up_again(tmp_path: Path) -> None:
+    with running(tmp_path, policy()) as testbed:
+        run("nft", "delete", "table", "bridge", "tidebed")
+        until(lambda: any("are there again" in event["message"] for event in testbed.events("error")))
+        assert "drop" in run("nft", "list", "table", "bridge", "tidebed").stdout
+
+
 def test_nothing_is_offered_beyond_loopback_and_nothing_to_command_to_others_than_root(tmp_path: Path) -> None:
     with running(tmp_path, policy(boot="zygote")) as testbed:
         assert testbed.events("start")[0]["isolation_gaps"] == []
