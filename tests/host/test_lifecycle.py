@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import threading
 from pathlib import Path
 
@@ -141,10 +142,11 @@ def test_dry_run_decides_and_touches_nothing(tmp_path: Path) -> None:
         (tmp_path / "greedy.yaml").write_text(
             "policy: {rules: [{when: {metric: offered_rps, above: -1}, then: {add: 5}}]}\ntick_s: 0.1\n"
         )
-        command = ["timeout", "-s", "INT", "3", PYTHON, "-m", "controller", "--dry-run", "--policy",
-                   str(tmp_path / "greedy.yaml")]  # fmt: skip
-        done = run(*command)
-        assert "would grow to 6" in done.stderr
+        command = [PYTHON, "-m", "controller", "--dry-run", "--policy", str(tmp_path / "greedy.yaml")]
+        with (tmp_path / "dry.log").open("w") as log, subprocess.Popen(command, stderr=log) as dry:
+            until(lambda: "would grow to 6" in (tmp_path / "dry.log").read_text())
+            dry.send_signal(signal.SIGINT)
+            assert dry.wait(30) == 0
         assert run("lxc-ls", "-1").stdout == before
         assert testbed.in_service() == 1
 
@@ -172,6 +174,7 @@ def test_controller_starts_from_outside_the_environment() -> None:
 def test_log_tells_a_sentence_a_second_and_the_journal_every_tick_s(tmp_path: Path) -> None:
     with running(tmp_path, policy()) as testbed:
         until(lambda: len(testbed.events("tick")) > 12, what="thirteen ticks of 0.2 s")
+        until(lambda: "; 1 in service" in testbed.log.read_text())
         told = [line for line in testbed.log.read_text().splitlines() if "hold 1: " in line]
         ticks = testbed.events("tick")
         assert 2 <= len(told) <= len(ticks) / 3
