@@ -119,6 +119,8 @@ class Controller:
         remove_files(self._site.run_dir / "instances", self._containers.present())
         remove_cgroups(self._site)
         adopt(self._containers, found, self._fleet, self._host, self._journal, self._now())
+        if self._fleet.instances:
+            self._sensor.take_over()
         if not self._balancer.running():
             self._balancer.apply(self._fleet.members())
         self._prepared = True
@@ -222,7 +224,8 @@ class Controller:
             self._host.events.put(None)
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, stop)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as nohup wants it
+                signal.signal(number, stop)
         yield
 
     def _now(self) -> float:
@@ -243,7 +246,7 @@ def trouble_of(step: Callable[[], object]) -> str:
     """Do one step of the tidying; what went wrong, in words, so that the other steps are done all the same."""
     try:
         step()
-    except (ControllerError, OSError) as error:
+    except (ControllerError, OSError, RuntimeError) as error:  # the last one is the LXC binding's
         return str(error)
     return ""
 
@@ -258,9 +261,11 @@ def _environment(settings: PolicyFile) -> dict[str, str]:
 def prepare_objects_dir(site: Site) -> None:
     """Make the object directory for the instances' user. Raises ControllerError for one that this user cannot write."""
     try:
-        if not site.objects_dir.exists():
-            site.objects_dir.mkdir(parents=True)
-            os.chown(site.objects_dir, INSTANCE_UID, INSTANCE_UID)
+        if not site.objects_dir.exists():  # it is made all at once: whoever comes next finds it right, or not at all
+            new = site.objects_dir.with_name(f"{site.objects_dir.name}.new")
+            new.mkdir(parents=True, exist_ok=True)
+            os.chown(new, INSTANCE_UID, INSTANCE_UID)
+            new.rename(site.objects_dir)
         facts = site.objects_dir.stat()
     except OSError as error:
         raise ControllerError(f"--objects {site.objects_dir}: {error.strerror}") from error

@@ -26,7 +26,8 @@ class Applications:
 
     def watch(self, name: str, pid: int) -> None:
         """Raises OSError where there is no such process."""
-        self._known[name] = Application(pid, os.pidfd_open(pid), control_group(pid), memory_file(pid))
+        group, memory = control_group(pid), memory_file(pid)
+        self._known[name] = Application(pid, os.pidfd_open(pid), group, memory)
 
     def forget(self, name: str) -> Application | None:
         """What was known of it; its descriptor is closed."""

@@ -20,7 +20,7 @@ from controller import network, shield
 from controller.app import remove_instances, trouble_of
 from controller.containers import Containers
 from controller.haproxy import HAProxy
-from controller.lock import controller_pid
+from controller.lock import controller_pid, only_one
 from controller.ports import ControllerError
 from controller.preflight import check_root
 from controller.remains import remove_cgroups
@@ -41,6 +41,11 @@ def clean(site: Site, keep_template: bool) -> None:
     if (pid := controller_pid(site)) is not None:
         say(f"stopping the controller (pid {pid})")
         _stop_controller(site, pid)
+    with only_one(site):  # nobody may start another one meanwhile
+        _remove_all(site, keep_template)
+
+
+def _remove_all(site: Site, keep_template: bool) -> None:
     balancer = HAProxy(site)
     if balancer.masters():
         say("stopping HAProxy")
@@ -56,8 +61,10 @@ def clean(site: Site, keep_template: bool) -> None:
 
 
 def _remove_instances(site: Site) -> None:
-    for name in remove_instances(Containers(site, {}, threading.Event())):
+    containers = Containers(site, {}, threading.Event())
+    for name in remove_instances(containers):
         say(f"removed instance {name}")
+    containers.remove_probe()
 
 
 def _remove_network(site: Site) -> None:
@@ -70,7 +77,6 @@ def _remove_network(site: Site) -> None:
 def _remove_run_files(site: Site) -> None:
     if remove_run_dir(site):
         say(f"removed {site.run_dir}")
-    site.lock_file.unlink(missing_ok=True)
 
 
 def _remove_disks(site: Site) -> None:
@@ -83,21 +89,24 @@ def _remove_disks(site: Site) -> None:
 
 
 def _stop_controller(site: Site, pid: int) -> None:
+    """Raises ControllerError where something else has the lock: a stranger's process is not to be ended."""
+    if not any(b"controller" in word for word in _command(pid)):
+        raise ControllerError(f"{site.lock_file} is locked by a process that is no controller; 'fuser' tells which")
     for number, seconds in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, 2.0)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if controller_pid(site) != pid and not _alive(pid):
+            if controller_pid(site) != pid and not _command(pid):
                 return
             time.sleep(0.05)
 
 
-def _alive(pid: int) -> bool:
-    """A process that has ended, but is not reaped yet, has no command line any more."""
+def _command(pid: int) -> list[bytes]:
+    """A process's command line; one that has ended, reaped or not, has none."""
     with contextlib.suppress(OSError):
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
-    return False
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+    return []
 
 
 def _remove_template(site: Site) -> None:

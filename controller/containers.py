@@ -21,7 +21,7 @@ from controller.health import healthy, knock
 from controller.mapped_ids import obstacle
 from controller.ports import BootWay, ControllerError
 from controller.processes import run
-from controller.removal import POLL_S, end, lxc_path
+from controller.removal import POLL_S, end, first_pid, lxc_path
 from controller.site import Site
 from controller.usage import LITTLE_CPU, set_frozen, set_full_cpu
 from controller.zygote import PAUSE, Zygote, ZygoteError, application, await_pause, first_error, last_line
@@ -68,7 +68,7 @@ class Containers:
         one does."""
         probe, template = f"{self._site.service}-{PROBE_SLOT}", self._path / self._site.template
         try:
-            self.stop(probe)  # of a controller that was killed just then
+            self.remove_probe()
             if why := obstacle(template / "rootfs", self._site.objects_dir):
                 return why
             self._clone(probe, common_config(self._site, template, mapped=True) + PAUSES)
@@ -80,6 +80,10 @@ class Containers:
             with contextlib.suppress(ControllerError):
                 self.stop(probe)
         return ""
+
+    def remove_probe(self) -> None:
+        """Remove what a controller left that was killed in `map_ids`. Raises ControllerError where something stays."""
+        self.stop(f"{self._site.service}-{PROBE_SLOT}")
 
     def prepare(self) -> None:
         """Begin what makes boots fast. Raises ControllerError."""
@@ -128,7 +132,8 @@ class Containers:
     def _clone(self, name: str, text: str) -> None:
         self._dir.mkdir(mode=0o700, exist_ok=True)
         config, log = self._dir / f"{name}.conf", self._dir / f"{name}.log"
-        config.write_text(text + f"lxc.console.logfile = {self._dir / name}.console\n")
+        console = f"lxc.console.logfile = {self._dir / name}.console\nlxc.console.size = auto\n"  # 128 KiB
+        config.write_text(text + console)
         log.unlink(missing_ok=True)
         command = [
             self._lxc_copy, "-n", self._site.template, "-N", self._site.container(name), "-e", "-B", "overlay", "-M",
@@ -140,9 +145,10 @@ class Containers:
 
     def adopt(self, name: str, slot: int) -> None:
         """Take over an instance of an earlier controller, which may have been booting it for its pool. Raises
-        BootError, OSError."""
+        BootError."""
         self.await_health(name, slot)
-        set_full_cpu(self.applications.pid(name))
+        with contextlib.suppress(OSError):  # systemd takes the CPU controller away where no service wants it
+            set_full_cpu(self.applications.pid(name))
 
     def watch(self, name: str) -> None:
         """Note the application of a running instance, and thaw it: an earlier controller may have frozen it. Raises
@@ -216,8 +222,8 @@ class Containers:
 
     def _first(self, name: str) -> int:
         """The pid of the first process of an instance's container. Raises BootError."""
-        pid: int = lxc.Container(self._site.container(name)).init_pid
-        if pid <= 0:
+        pid = first_pid(self._site.container(name))
+        if pid is None:
             raise BootError(f"its first process ended: {last_line(self._dir / f'{name}.console') or 'no output'}")
         return pid
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from controller import haproxy_log
 from controller.actions import Member
 from controller.haproxy_config import Server, Waiting, render, server_is_enabled, servers_of
 from controller.haproxy_sockets import PATIENCE_S, BalancerError, Found, Sockets, ask, listens, within
@@ -235,6 +236,7 @@ class HAProxy:
 
     def _start(self) -> None:
         self._make_way()
+        haproxy_log.bound(self._log)
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
                 [*PRIORITY, "haproxy", "-W", "-S", f"{self._sockets.master},mode,600", "-f", self._config,
@@ -245,7 +247,7 @@ class HAProxy:
         child, offset = self._child, self._log.stat().st_size
         started = within(READY_S, lambda: self._sockets.worker_pid() or (child.poll() is not None and -1) or None)
         if started in (None, -1):
-            raise BalancerError(f"HAProxy did not start: {self._complaint(offset)}")
+            raise BalancerError(f"HAProxy did not start: {haproxy_log.complaint(self._log, offset)}")
 
     def _make_way(self) -> None:
         """An earlier HAProxy that takes no more requests finishes those that it has. Any other would keep the ports: a
@@ -258,12 +260,13 @@ class HAProxy:
 
     def _reload(self) -> None:
         """Reload and see to it that a new worker really serves: HAProxy 2.6 answers nothing, later ones `Success=`."""
+        haproxy_log.bound(self._log)
         before, offset = self._sockets.processes(), self._log.stat().st_size
         self._before_reload()
         answer = within(1.0, lambda: "" if self._has_ended() else ask(self._sockets.master, "reload", READY_S))
         was_taken = answer is not None and "Success=0" not in answer
         if not was_taken or within(READY_S, lambda: self._reload_outcome(before)) is not True:
-            raise BalancerError(f"HAProxy refused to reload: {self._complaint(offset)}")
+            raise BalancerError(f"HAProxy refused to reload: {haproxy_log.complaint(self._log, offset)}")
 
     def _reload_outcome(self, before: Processes) -> bool | None:
         """True when another worker answers, False when HAProxy counted a failed reload or has ended, None while neither
@@ -275,14 +278,6 @@ class HAProxy:
             return True
         now = parse_processes(ask(self._sockets.master, "show proc"))
         return False if now.failed_reloads > before.failed_reloads else None
-
-    def _complaint(self, offset: int) -> str:
-        """What HAProxy wrote since `offset`, its alerts only, in one line."""
-        with self._log.open("rb") as log:
-            log.seek(offset)
-            lines = log.read().decode(errors="replace").splitlines()
-        alerts = [line.partition(" : ")[2] for line in lines if line.startswith("[ALERT]")]
-        return "; ".join(alerts[:2]) or f"no reason given, see {self._log}"
 
     def _write(self, text: str) -> None:
         (new := self._config.with_suffix(".new")).write_text(text)

@@ -136,7 +136,7 @@ class Host:
         refusal = ""
         try:
             self._balancer.drain(name)
-        except ControllerError as error:
+        except (ControllerError, OSError) as error:  # HAProxy may have been told, and its file not be written
             refusal = str(error)
         self._drains.submit(self._report, partial(self._await_idle, name, order, refusal), partial(Drained, name))
         return None

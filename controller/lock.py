@@ -34,7 +34,8 @@ def only_one(site: Site) -> Iterator[TextIO]:
 def _locked(site: Site) -> TextIO | None:
     """The lock file, locked; None while another process has it, or has just removed it. Raises ControllerError."""
     try:
-        lock = site.lock_file.open("a+")
+        lock = open(site.lock_file, "a+", opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115
+        os.fchmod(lock.fileno(), 0o600)  # who can read it can lock it
     except OSError as error:
         raise ControllerError(f"{site.lock_file}: {error.strerror}") from error
     with contextlib.suppress(OSError):

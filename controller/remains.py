@@ -23,8 +23,10 @@ def end_commands(site: Site) -> None:
     """See LXC's commands of an earlier controller to their ends: before, it cannot be told what they leave. One that
     hangs is killed."""
 
+    ours = os.fsencode(site.container(f"{site.service}-"))
+
     def is_ours(words: Words) -> bool:
-        return program(words) in COMMANDS and any(site.slot(os.fsdecode(word)) is not None for word in words[1:])
+        return program(words) in COMMANDS and any(word.startswith(ours) for word in words[1:])
 
     deadline = time.monotonic() + COMMAND_S
     while hanging := processes(is_ours):

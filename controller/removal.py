@@ -119,11 +119,18 @@ def is_of(container: str, group: Path) -> bool:
     return group.name == own or (group.name.startswith(f"{own}-") and group.name[len(own) + 1 :].isdigit())
 
 
-def _group(container: str) -> Path | None:
-    """The control group of the container's first process, its monitor's child; None where either is gone."""
-    with contextlib.suppress(OSError, ValueError, IndexError, TypeError):
+def first_pid(container: str) -> int | None:
+    """The container's first process, its monitor's child; None where either is gone."""
+    with contextlib.suppress(OSError, IndexError):
         monitor = monitor_pid(container)
-        children = Path(f"/proc/{monitor}/task/{monitor}/children").read_text().split()
-        group = control_group(int(children[0]))
-        return group if is_of(container, group) else None
+        return int(Path(f"/proc/{monitor}/task/{monitor}/children").read_text().split()[0])
+    return None
+
+
+def _group(container: str) -> Path | None:
+    """The control group of the container's first process; None where that is gone."""
+    with contextlib.suppress(OSError):
+        if (pid := first_pid(container)) is not None:
+            group = control_group(pid)
+            return group if is_of(container, group) else None
     return None

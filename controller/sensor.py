@@ -86,8 +86,12 @@ class HostSensor:
         self._arrivals = Arrivals()
         self._offered = Counter(rate_window_s)
         self._rate_window_s = rate_window_s
-        self._blind = False  # there were no statistics; the rates are not known for a whole window yet
+        self._blind = False  # the rates are not known for a whole window yet, and are not nought for that
         self._lock = threading.Lock()
+
+    def take_over(self) -> None:
+        """The fleet served already before this sensor looked at it."""
+        self._blind = True
 
     def sample(self) -> None:
         """Take in the statistics as they are now; also called just before a reload resets the counters."""
@@ -114,9 +118,10 @@ class HostSensor:
         )  # fmt: skip
 
     def _unsure(self) -> str:
-        """After a time without statistics: until what has arrived is known for a whole window."""
+        """After a time without statistics, or with an earlier controller's: until what has arrived is known for a
+        whole window."""
         if self._blind and (span_s := self._offered.span_s()) < 0.99 * self._rate_window_s:
-            return f"statistics from HAProxy are back for {span_s:.1f} s only"
+            return f"statistics from HAProxy are known for {span_s:.1f} s only"
         self._blind = False
         return ""
 

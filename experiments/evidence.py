@@ -1,7 +1,8 @@
 """The runs of a results folder as experiments → arms → repeats, with means and confidence intervals.
 
-Of an experiment the runs of one set count, that of its newest run, and of each repeat of an arm the newest complete
-run. Real and simulated runs are experiments of their own. Figures of runs whose load was not valid enter no mean.
+Of an experiment the runs of the standard set count where there are any, else all, and of each repeat of an arm the
+newest complete run. Real and simulated runs are experiments of their own. Figures of runs whose load was not valid
+enter no mean.
 """
 
 import logging
@@ -220,7 +221,7 @@ def _experiment(kind: str, runs: Sequence[_Found]) -> Experiment:
     arms = tuple(Arm(name, each, _figures(each)) for name, each in _with_speedup(repeats).items())
     return Experiment(
         newest["name"], newest["title"], newest["hypothesis"], kind, newest["set"], newest["order"], arms,
-        ordered[-1].expect,
+        chosen[-1].expect,
     )  # fmt: skip
 
 

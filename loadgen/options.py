@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from loadgen.faults import Fault, shown
 
+LOOPBACK = "127.0.0.1"
 UNITS = {"_rps": "requests/s", "_s": "seconds"}  # what the ends of names mean
 
 
@@ -88,7 +89,9 @@ def _legal(name: str, kind: Mapping[str, Any]) -> str:
 
 
 def add_options(parser: Any, options: Iterable[Option]) -> None:
-    """Have Locust's parser know those `options` that are not its own, each with its environment variable."""
+    """Have Locust's parser know those `options` that are not its own, each with its environment variable. Locust's web
+    interface, from which loads are started, and its master listen on loopback unless told otherwise."""
+    parser.set_defaults(web_host=LOOPBACK, master_bind_host=LOOPBACK)
     group = parser.add_argument_group("Load")
     for option in (option for option in options if not option.is_locusts):
         action = group.add_argument(

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from experiments.evidence import LEAST_RUNS
 from experiments.loading import Run
 from experiments.metrics.figures import figure_of, said
+from experiments.verdict import Verdict
 from report import comparison, environment, experiment, ranking, single, words
-from report.simulated import Twin, worst_cost
+from report.simulated import Twin, is_within, worst_cost
 from report.study import Study
 
 ABOUT = (
@@ -15,7 +16,8 @@ ABOUT = (
 )
 WORDS = (
     "A request is not served if it is refused (429), fails or times out. Cost is time in service; × oracle is cost as "
-    "a multiple of that of the oracle, the cheapest fleet that would have served every request, computed afterwards. "
+    "a multiple of that of the oracle, the cheapest fleet that would have served every request at once, computed "
+    "afterwards. "
 )
 SPAWN, LOOPS = "spawn", "open-closed"
 WAYS = {  # to start an instance
@@ -58,23 +60,29 @@ def made(studies: Sequence[Study]) -> str:
 
 
 def answered(studies: Sequence[Study]) -> str:
-    """How many of the hypotheses and expectations held, and those that did not, with their figures."""
+    """How many of the expectations held, how sure that is, and those that did not, with their figures."""
     asked_of = [study for study in studies if study.verdicts]
-    held = sum(experiment.outcome(study.verdicts) == "held" for study in asked_of)
+    met = sum(experiment.outcome(study.verdicts) == "held" for study in asked_of)
     verdicts = [verdict for study in asked_of for verdict in study.verdicts]
     good = [verdict for verdict in verdicts if verdict.outcome == "held"]
-    unsure = sum(verdict.open for verdict in good)
-    average = f" ({words.number(unsure)} of them only on average)" if unsure else ""
     lines = [
-        f"Of {words.plural(len(asked_of), 'hypothesis', 'hypotheses')} written down before, {words.number(held)} "
-        f"held, and so did {words.number(len(good))} of their "
-        f"{words.plural(len(verdicts), 'measurable expectation')}{average}."
+        f"Of {words.plural(len(verdicts), 'expectation')} written down before, {words.number(len(good))} held"
+        f"{surety(good)}; {words.number(met)} of {words.plural(len(asked_of), 'experiment')} met all of theirs."
     ]
     for outcome, told in (("did not hold", "Did not hold"), ("not told", "Not told by the runs")):
         found = [f"{words.tidy(verdict.sentence)} in “{study.experiment.title}”"
                  for study in asked_of for verdict in study.verdicts if verdict.outcome == outcome]  # fmt: skip
         lines += [f"{told}: {'; '.join(found)}."] if found else []
     return " ".join(lines)
+
+
+def surety(good: Sequence[Verdict]) -> str:
+    """How many of those that held might have come out another way, in brackets; empty where none."""
+    few = sum(verdict.few for verdict in good)
+    average = sum(verdict.open and not verdict.few for verdict in good)
+    told = [f"{words.number(few)} on fewer than {words.number(LEAST_RUNS)} runs a variant"] if few else []
+    told += [f"{words.number(average)} only on average"] if average else []
+    return f" ({', '.join(told)})" if told else ""
 
 
 def asked(study: Study, default: str) -> str:
@@ -135,7 +143,11 @@ def models(twins: Sequence[Twin]) -> str:
     worst = worst_cost(twins)
     if worst is None:
         return ""
-    return f"{words.plural(len(twins), 'real run')} simulated again: the costs differ by at most {worst}."
+    near = sum(map(is_within, twins))
+    return (
+        f"{words.plural(len(twins), 'real run')} simulated again: {words.number(near)} came out within the bounds of "
+        f"section “Simulator against reality”, and the costs differ by at most {worst}."
+    )
 
 
 def of_singles(singles: Sequence[Run]) -> list[str]:

@@ -16,7 +16,11 @@ FIGURES = (
     "jitter_per_min", "contradictory_actions", "time_to_adapt_s", "decision_to_first_answer_ms_p50",
 )  # fmt: skip
 MOST_DECISIONS = 5  # lines of the table
-ANSWERS = {"held": "It held", "did not hold": "It did not hold", "not told": "The runs do not tell"}
+ANSWERS = {
+    "held": "What was expected held",
+    "did not hold": "What was expected did not hold",
+    "not told": "The runs do not tell",
+}
 
 
 def experiment_data(study: Study) -> dict[str, Any]:
@@ -53,7 +57,7 @@ def outcome(verdicts: list[Verdict]) -> str:
 
 
 def answer(verdicts: list[Verdict]) -> str:
-    """The hypothesis answered, empty where nothing was expected."""
+    """What became of the expectations together, empty where there are none."""
     if not verdicts:
         return ""
     return f"{ANSWERS[outcome(verdicts)]}{' on average' if is_open(verdicts) else ''}."
@@ -67,7 +71,7 @@ def is_open(verdicts: list[Verdict]) -> bool:
 
 
 def finding(study: Study) -> str:
-    """The hypothesis answered with the numbers of its expectations, and what became of the requests."""
+    """The expectations with their numbers, and what became of the requests."""
     told = [verdict for verdict in study.verdicts if verdict.outcome != "held"]
     told += [verdict for verdict in study.verdicts if verdict.outcome == "held"]
     return " ".join([*(words.sentence(words.tidy(each.sentence)) for each in told), causes(study)]).strip()

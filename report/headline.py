@@ -83,8 +83,8 @@ def caption(study: Study) -> str:
     return (
         f"What each policy served and cost under the same loads ({kind}). Not served: refused (429), failed or timed "
         "out. p99: the latency that 99 % of the served requests did not exceed. × oracle: cost over that of the "
-        f"cheapest fleet that would have served every request. {experiment.repeats_words(study)} In each group the "
-        "cheapest comes first."
+        f"cheapest fleet that would have served every request at once. {experiment.repeats_words(study)} In each group "
+        "the cheapest comes first."
         f"{comparison.best_words(study)}"
     )
 
@@ -98,8 +98,7 @@ def notes(study: Study, ranked: Sequence[Ranked]) -> list[str]:
         "† is told the load beforehand, as a fixed size or a timetable; the others have to react."
         if any(each.is_told for each in ranked) else "",
         "‡ was only simulated." if 0 < len(study.simulated) < len(study.arms) else "",
-        f"Grey, in brackets: cheap or fast because more than {POOR_PERCENT:g} % was not served; only a fleet that does "
-        "not serve all can cost less than the oracle." if grey else "",
+        f"Grey, in brackets: cheap or fast because more than {POOR_PERCENT:g} % was not served." if grey else "",
         scaled_words(study, ranked),
     ]  # fmt: skip
     return [line for line in lines if line]

@@ -127,7 +127,8 @@ def poor_words(ranked: Sequence[Ranked], study: Study) -> str:
         return ""
     scaled = sum(each.time_scale > 1 for each in poor)
     which = f"{'all' if scaled == len(poor) else scaled} of these"
-    slow = f"; {which} look back over minutes, which pass faster here (see the notes to the table)" if scaled else ""
+    paced = f"; {which} reckon in periods of up to minutes, which pass faster here (see the notes to the table)"
+    slow = paced if scaled else ""
     return (
         f"{len(poor)} of the {len(reacting)} policies that have to react left more than {POOR_PERCENT:g} % unserved "
         f"under some load, {100 * share:.0f} % of it while no new instance was on its way{slow}."

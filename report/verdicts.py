@@ -41,7 +41,7 @@ def study_rows(study: Study) -> dict[str, Any]:
                 "measured": words.tidy(verdict.measured),
                 "expected": words.tidy(verdict.expected),
                 "verdict": verdict.outcome,
-                "open": verdict.open,
+                "unsure": verdict.open or verdict.few,
             }
             for verdict in study.verdicts
         ],

@@ -3,6 +3,8 @@
 import fcntl
 import logging
 import os
+import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ import pytest
 
 from controller import app
 from controller.app import Controller, open_journal, prepare_objects_dir
+from controller.clean import clean
 from controller.config import PolicyFile
 from controller.containers import Containers
 from controller.haproxy import HAProxy
@@ -158,6 +161,37 @@ def test_lock_that_another_process_looks_at_for_a_moment_is_taken(site: LocalSit
         threading.Timer(0.05, looking.close).start()
         with only_one(site):
             assert controller_pid(site) == os.getpid()
+
+
+def test_lock_is_for_root_alone(site: LocalSite) -> None:
+    site.lock_file.touch(mode=0o644)
+    with only_one(site):
+        assert site.lock_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_stranger_that_holds_the_lock_is_not_ended(site: LocalSite) -> None:
+    with subprocess.Popen(["sleep", "60"]) as stranger, site.lock_file.open("w+") as lock:
+        lock.write(str(stranger.pid))
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ControllerError, match="is locked by a process that is no controller"):
+            clean(site, keep_template=True)
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_hangup_that_nohup_has_switched_off_stays_so(controller: Controller) -> None:
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with controller._signals():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with controller._signals():
+            assert callable(signal.getsignal(signal.SIGHUP))
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def test_lock_that_cannot_be_is_told_in_one_line(site: LocalSite) -> None:

@@ -42,6 +42,17 @@ def test_command_that_hangs_is_killed(command: "subprocess.Popen[bytes]", monkey
     assert command.wait(5) == -9
 
 
+def test_command_for_the_container_that_tries_mapped_ids_is_ours_too() -> None:
+    words = ["lxc-copy", "-c", "read line; true", "sh", "-N", "tidebed-remains-web-0"]
+    with subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE) as process:
+        until(lambda: processes(lambda found: b"tidebed-remains-web-0" in found), what="its words are there")
+        assert process.stdin is not None
+        threading.Timer(0.1, process.stdin.close).start()
+        threading.Thread(target=process.wait).start()
+        end_commands(SITE)
+        assert process.poll() == 0
+
+
 def test_command_for_another_container_is_nobody_s_business(command: "subprocess.Popen[bytes]") -> None:
     end_commands(Site(prefix="tidebed-other"))
     assert command.poll() is None

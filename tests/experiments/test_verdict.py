@@ -25,15 +25,16 @@ def verdict(expected: dict[str, Any], **arms: list[float]) -> Verdict:
 
 
 def test_an_expectation_that_held() -> None:
-    assert verdict({"at_most": 0.001}, only=[0.0002]) == Verdict("held", "not served 0.02 %", "at most 0.1 %")
+    assert verdict({"at_most": 0.001}, only=[0.0002]) == Verdict("held", "not served 0.02 %", "at most 0.1 %", few=True)
     assert verdict({"at_least": 0.1}, only=[0.1]).outcome == "held"
 
 
 def test_an_expectation_of_every_arm_names_the_worst() -> None:
     found = verdict({"at_most": 0.01}, exec=[0.004], zygote=[0.002])
-    assert found == Verdict("held", "not served 0.4 % with exec, the highest of 2 variants", "at most 1 %")
+    assert found == Verdict("held", "not served 0.4 % with exec, the highest of 2 variants", "at most 1 %", few=True)
     found = verdict({"at_least": 0.001}, exec=[0.004], zygote=[0.002])
-    assert found == Verdict("held", "not served 0.2 % with zygote, the lowest of 2 variants", "at least 0.1 %")
+    lowest = "not served 0.2 % with zygote, the lowest of 2 variants"
+    assert found == Verdict("held", lowest, "at least 0.1 %", few=True)
 
 
 def test_an_expectation_that_did_not_hold_names_who_broke_it() -> None:
@@ -56,9 +57,24 @@ def test_a_verdict_is_open_where_the_interval_reaches_beyond_the_bound() -> None
 
 def test_a_verdict_of_two_runs_is_open_where_one_of_them_lies_beyond_the_bound() -> None:
     found = verdict({"at_most": 0.05}, only=[0.01, 0.06])
-    assert found == Verdict("held", "not served 3.5 % (1 and 6, n = 2)", "at most 5 %", open=True)
+    assert found == Verdict("held", "not served 3.5 % (1 and 6, n = 2)", "at most 5 %", open=True, few=True)
     assert verdict({"at_most": 0.03}, only=[0.01, 0.06]).open
     assert not verdict({"at_most": 0.06}, only=[0.01, 0.06]).open
+
+
+def test_a_bound_of_another_arm_is_as_unsure_as_that_is() -> None:
+    wide = [0.02, 0.1, 0.18]  # 10 ± 19.9 %
+    assert verdict({"at_most": 1, "times": "exec"}, exec=wide, zygote=[0.04, 0.04, 0.04]).open
+    assert not verdict({"at_most": 1, "times": "exec"}, exec=[0.1, 0.1, 0.11], zygote=[0.04, 0.04, 0.04]).open
+    assert verdict({"at_most": 1, "times": "zygote"}, exec=wide, zygote=[0.04, 0.04, 0.04]).open
+    assert verdict({"at_least": 1, "times": "exec"}, exec=[0.1, 0.1, 0.3], zygote=[0.2, 0.2, 0.21]).open
+
+
+def test_few_runs_of_either_arm_are_told() -> None:
+    three = [0.04, 0.04, 0.04]
+    assert not verdict({"at_most": 1, "times": "exec"}, exec=[0.1, 0.1, 0.11], zygote=three).few
+    assert verdict({"at_most": 1, "times": "exec"}, exec=[0.1, 0.1], zygote=three).few
+    assert verdict({"at_most": 1, "times": "exec"}, exec=[0.1, 0.1, 0.11], zygote=[0.04]).few
 
 
 def test_an_expectation_of_one_arm() -> None:
@@ -68,7 +84,7 @@ def test_an_expectation_of_one_arm() -> None:
 
 def test_an_expectation_against_another_arm() -> None:
     found = verdict({"at_most": 0.5, "times": "exec"}, exec=[0.1], zygote=[0.04])
-    assert found == Verdict("held", "not served 4 % with zygote", "at most 0.5 × the 10 % with exec, so 5 %")
+    assert found == Verdict("held", "not served 4 % with zygote", "at most 0.5 × the 10 % with exec, so 5 %", few=True)
     assert verdict({"at_most": 0.3, "times": "exec"}, exec=[0.1], zygote=[0.04]).outcome == "did not hold"
     same = verdict({"at_most": 1, "arm": "a/step", "times": "b/step"}, **{"a/step": [0.04], "b/step": [0.1]})
     assert same.sentence == "not served 4 % with a under step (expected: at most the 10 % with b under step)"

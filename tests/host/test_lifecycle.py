@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.host import wounds
 from tests.host.testbed import (
     PYTHON,
     ROOT,
@@ -94,6 +95,26 @@ def test_clone_that_a_killed_controller_left_half_done_is_adopted_or_removed(tmp
     with running(tmp_path / "second", policy(minimum=2), instances=2) as second:
         until(lambda: second.events("tick")[-1]["booting"] == 0)
         assert len(list(Path("/var/lib/lxc").glob("tidebed-web-*"))) <= 4
+
+
+def test_container_whose_monitor_hangs_does_not_keep_the_next_controller(tmp_path: Path) -> None:
+    first = Testbed(tmp_path / "first", policy(minimum=2)).start().await_service(2)
+    first.kill()
+    wounds.kill_under_lxc_that_hangs("web-1")
+    with running(tmp_path / "second", policy(minimum=2), instances=2) as second:
+        until(lambda: not Path("/var/lib/lxc/tidebed-web-1").exists())
+        assert second.in_service() == 2
+
+
+def test_instance_that_chatters_does_not_fill_memory(tmp_path: Path) -> None:
+    with running(tmp_path, policy()):
+        (config,) = Path("/run/tidebed/instances").glob("*.conf")
+        assert "lxc.console.size = auto\n" in config.read_text()
+        console = Path(f"/proc/{wounds.first_pid('web-1')}/fd/1")
+        for _ in range(40):
+            console.write_bytes(b"chatter " * 1000 + b"\n")
+        until(lambda: config.with_suffix(".console").stat().st_size > 0)
+        assert config.with_suffix(".console").stat().st_size <= 128 * 1024
 
 
 def test_second_controller_is_refused(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def state(url: str) -> str:
 def test_with_the_web_interface_each_press_of_start_is_a_run(tmp_path: Path, processes: tuple[str, ...]) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    web = ("--web-host", "127.0.0.1", "--web-port", str(port))
+    web = ("--web-port", str(port))
     with tiny_server() as server, start(tmp_path, "ramp", "--host", server.url, *web, *processes) as process:
         until(lambda: is_up(url))
         if processes:
@@ -220,6 +220,7 @@ def test_with_the_web_interface_each_press_of_start_is_a_run(tmp_path: Path, pro
         until(lambda: state(url) == "stopped")
         process.terminate()
         stdout, stderr = process.communicate(timeout=30)
+    assert f"Starting web interface at {url}" in stderr  # on loopback alone, unless told otherwise
     assert "served 130 (100.00 %)" in stdout
     assert "served 65 (100.00 %)" in stdout
     assert "--low 'much' is not legal: a number from 0 to 1000 requests/s is" in stderr

@@ -38,10 +38,10 @@ def test_a_hypothesis_holds_where_each_of_its_expectations_does(outcomes: list[A
 @pytest.mark.parametrize(
     ("verdicts", "told"),
     [
-        ([("held", False), ("held", False)], "It held."),
-        ([("held", False), ("held", True)], "It held on average."),
-        ([("did not hold", True), ("held", True)], "It did not hold on average."),
-        ([("did not hold", True), ("did not hold", False)], "It did not hold."),
+        ([("held", False), ("held", False)], "What was expected held."),
+        ([("held", False), ("held", True)], "What was expected held on average."),
+        ([("did not hold", True), ("held", True)], "What was expected did not hold on average."),
+        ([("did not hold", True), ("did not hold", False)], "What was expected did not hold."),
         ([("not told", False), ("held", True)], "The runs do not tell."),
         ([], ""),
     ],
@@ -53,7 +53,7 @@ def test_an_answer_says_where_the_means_alone_decide(verdicts: list[tuple[Any, b
 def test_the_finding_begins_with_what_did_not_hold(tmp_path: Path, source: Path) -> None:
     study = two_arms(tmp_path, source)
     data = experiment.experiment_data(study)
-    assert data["verdict"] == "It did not hold."
+    assert data["verdict"] == "What was expected did not hold."
     assert data["finding"].startswith("P95 latency 21")
     assert data["finding"].index("P95") < data["finding"].index("Not served 2")
 
@@ -95,10 +95,10 @@ def test_the_report_answers_each_hypothesis(tmp_path: Path, source: Path) -> Non
     two_arms(results, source, title="T " + NASTY, hypothesis="H " + NASTY)
     output = build(results)
     text = text_of(output)
-    assert "Of 1 hypothesis written down before, 0 held, and so did 1 of their 2 measurable expectations." in text
+    assert "Of 2 expectations written down before, 1 held; 0 of 1 experiment met all of theirs." in text
     assert "Did not hold: p95 latency 21 ± 2.48 ms with zygote" in text[: text.index("Findings at a glance")]
     assert f"H {NASTY}" in text
-    assert "Finding. It did not hold. P95 latency 21 ± 2.48 ms with zygote" in text
+    assert "Finding. What was expected did not hold. P95 latency 21 ± 2.48 ms with zygote" in text
     assert "did not hold" in text[: text.index("Architecture")]
     assert "The variants side by side, the middle repeat of each" in text
     assert "exec: first answer" in text

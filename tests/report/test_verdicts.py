@@ -22,7 +22,12 @@ def test_an_experiment_names_its_policy_its_repeats_and_explains_its_figures(tmp
     (study,) = found["studies"]
     assert study["how"] == "rules, n = 2"
     assert study["rows"] == [
-        {"measured": "recovery time 1.5 s (0 and 3, n = 2)", "expected": "at most 2 s", "verdict": "held", "open": True}
+        {
+            "measured": "recovery time 1.5 s (0 and 3, n = 2)",
+            "expected": "at most 2 s",
+            "verdict": "held",
+            "unsure": True,
+        }
     ]
     assert found["glossary"].startswith("Recovery time: the longest spell of seconds in which less than 99 %")
 

@@ -66,6 +66,7 @@ class Host:
         self.ticks: list[dict[str, Any]] = []
         self.fleet = Fleet("web", 50, 4)
         sensor = HostSensor(self, Requests(lambda *_: None), lambda: self.now_s, dict, file.rate_window_s)
+        self.sensor = sensor
         self.loop = Loop(self.fleet, file.make_judge("it"), sensor, self, self)
 
     def read(self) -> Statistics:
@@ -129,6 +130,18 @@ def test_each_is_noticed_and_the_rates_are_right_again_after_a_window(file: Poli
     assert all(tick["missing"] for tick in after[:window_ticks])
     assert after[-1]["missing"] == ""
     assert after[-1]["offered_rps"] == pytest.approx(10 / TICK_S)
+
+
+@pytest.mark.parametrize("name", ["target"])
+def test_fleet_that_another_controller_left_does_not_shrink_before_its_load_is_known(file: PolicyFile) -> None:
+    host = Host(file)
+    host.fleet.wanted = 5
+    host.sensor.take_over()
+    window_ticks = int(file.rate_window_s / TICK_S)
+    first = [host.tick() for _ in range(window_ticks)]
+    assert {tick["wanted"] for tick in first} == {5}
+    assert all(tick["missing"].startswith("statistics from HAProxy are known for ") for tick in first)
+    assert host.tick()["missing"] == ""
 
 
 @pytest.mark.parametrize("name", ["target"])
