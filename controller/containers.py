@@ -114,7 +114,7 @@ class Containers:
     def _fork(self, name: str, slot: int, more: str) -> float | None:
         """Have the zygote fork the instance into a container that pauses.
 
-        When the container was up, in monotonic seconds; None where the plain way is to be taken.
+        When the container was up, in monotonic seconds; None where it is to boot by exec.
         """
         if self._zygote is None:
             return None
@@ -124,7 +124,7 @@ class Containers:
             cloned = time.monotonic()
             self.applications.watch(name, self._zygote.fork(self._first(name)))
         except ZygoteError as error:
-            log.warning("%s boots the plain way: %s", name, error)
+            log.warning("%s boots by exec: %s", name, error)
             self.stop(name)
             return None
         return cloned

@@ -41,7 +41,7 @@ COMMAND = ("unshare", "--mount", "--net", "sh", "-c", SCRIPT, "sh")
 
 
 class ZygoteError(ControllerError):
-    """No instance was forked; the message says why. The plain way to boot is still open."""
+    """No instance was forked; the message says why. The instance can still boot by exec."""
 
 
 class Zygote:

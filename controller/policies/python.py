@@ -13,8 +13,9 @@ the controller is started from:
 `decide` gets a controller.model.Observation at each tick and returns a number of instances, or a
 controller.model.Decision with a reason. Options are given by keyword; where the class has a pydantic model `Config`,
 they are checked by it and the class is made with the result. `describe`, if there is one, returns lines for `--check`.
-Modules are looked up as Python does: in the folder that the controller is started from, then in PYTHONPATH. The class
-is made once on trial when the file is checked. It runs with the controller's rights, root's: name only what you trust.
+Modules are looked up as Python does: in the folder that the controller is started from, then in PYTHONPATH, which
+sudo drops: give it by `sudo env PYTHONPATH=FOLDER python -m controller ...`. The class is made once on trial when the
+file is checked. It runs with the controller's rights, root's: name only what you trust.
 
 When `decide` raises, or returns anything else, the fleet is held, and the reason says so at each tick.
 

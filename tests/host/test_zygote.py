@@ -198,11 +198,11 @@ def test_zygote_has_the_kernel_move_processes_into_control_groups_at_once(fast: 
     assert "favordynmods" not in Path("/proc/self/mounts").read_text()
 
 
-def test_dead_zygote_costs_one_plain_boot(fast: Containers, caplog: pytest.LogCaptureFixture) -> None:
+def test_dead_zygote_costs_one_boot_by_exec(fast: Containers, caplog: pytest.LogCaptureFixture) -> None:
     os.kill(zygote_pid(fast), signal.SIGKILL)
     with caplog.at_level(logging.WARNING):
         fast.boot("web-6", 6)
-    assert "web-6 boots the plain way: " in caplog.text
+    assert "web-6 boots by exec: " in caplog.text
     assert int(status(fast.pids()["web-6"])["NSpid"].split()[1]) == 1
     fast.boot("web-7", 7)
     assert status(fast.pids()["web-7"])["NSpid"].split()[1] != "1"
@@ -210,14 +210,14 @@ def test_dead_zygote_costs_one_plain_boot(fast: Containers, caplog: pytest.LogCa
         fast.stop(name)
 
 
-def test_fork_that_fails_costs_one_plain_boot(
+def test_fork_that_fails_costs_one_boot_by_exec(
     fast: Containers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The control groups are not handed over: the instance would be outside of its limits."""
     monkeypatch.setattr(zygote, "cgroups", lambda _: [])
     with caplog.at_level(logging.WARNING):
         fast.boot("web-6", 6)
-    assert "web-6 boots the plain way: zygote: error LikenessError: cgroup is " in caplog.text
+    assert "web-6 boots by exec: zygote: error LikenessError: cgroup is " in caplog.text
     assert int(status(fast.pids()["web-6"])["NSpid"].split()[1]) == 1
     fast.stop("web-6")
 

@@ -47,7 +47,7 @@ def test_instances_outlive_controller_and_zygote_and_are_adopted(tmp_path: Path)
             started = time.monotonic()
             assert following.stop() == 0
             assert time.monotonic() - started < 10
-    assert "boots the plain way" not in testbed.log.read_text()
+    assert "boots by exec" not in testbed.log.read_text()
 
 
 def test_instance_whose_application_dies_is_replaced_while_its_first_process_lives(tmp_path: Path) -> None:
