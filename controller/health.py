@@ -1,10 +1,11 @@
 """Whether an instance answers: at all, and that it is healthy."""
 
 import socket
-from http.client import HTTPConnection, HTTPException
+
+from controller.probe import ANSWER_BYTES, request_of, status_of
 
 KNOCK_S = 0.05
-HEALTH_S = 2.0  # the longest that an answer to the health check may take
+HEALTH_S = 2.0  # the longest that a connection, and then the first bytes of an answer, may take
 
 
 def knock(address: str, port: int) -> bool | None:
@@ -19,12 +20,11 @@ def knock(address: str, port: int) -> bool | None:
 
 
 def healthy(address: str, port: int, path: str) -> bool:
-    """Whether the health check is answered by 200."""
-    connection = HTTPConnection(address, port, timeout=HEALTH_S)
+    """Whether the health check is answered by 200. An instance may answer as slowly and as long as it likes: what
+    comes first counts."""
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
+        with socket.create_connection((address, port), timeout=HEALTH_S) as connection:
+            connection.sendall(request_of(address, path))
+            return status_of(connection.recv(ANSWER_BYTES)) == 200
+    except OSError:
         return False
-    finally:
-        connection.close()

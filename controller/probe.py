@@ -8,12 +8,22 @@ STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 ANSWER_BYTES = 4096
 
 
+def request_of(address: str, path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode()
+
+
+def status_of(answer: bytes) -> int:
+    """The HTTP status with which an answer begins, 0 where it begins with something else."""
+    told = STATUS.match(answer)
+    return int(told[1]) if told else 0
+
+
 class Probe:
     """Asks at once; `status` tells what has come of it until now. Raises OSError where this host cannot even ask."""
 
     def __init__(self, address: str, port: int, path: str) -> None:
         self.connected = False
-        self._request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode()
+        self._request = request_of(address, path)
         self._socket = socket.socket()
         self._socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
@@ -30,8 +40,7 @@ class Probe:
             return None
         except OSError:
             return 0
-        told = STATUS.match(answer)
-        return int(told[1]) if told else 0
+        return status_of(answer)
 
     def _send(self) -> None:
         if (failure := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) != 0:

@@ -25,10 +25,15 @@ def processes(is_it: Callable[[Words], bool]) -> list[Process]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError, IndexError):  # it has ended meanwhile
-            if is_it((folder / "cmdline").read_bytes().split(b"\0")):
+            if is_it((folder / "cmdline").read_bytes().split(b"\0")) and is_of_host(folder):
                 _, parent, _, session, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
                 found.append(Process(int(folder.name), int(parent), int(session)))
     return found
+
+
+def is_of_host(process: Path) -> bool:
+    """Is it in our pid namespace? What runs in an instance may call itself as it likes. Raises OSError."""
+    return (process / "ns/pid").readlink() == Path("/proc/self/ns/pid").readlink()
 
 
 def lives(pid: int) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 import lxc
 
 from controller.ports import ControllerError
-from controller.processes import run
+from controller.processes import is_of_host, run
 from controller.usage import CGROUPS, control_group, kill_all, thaw
 
 log = logging.getLogger("controller")
@@ -107,7 +107,7 @@ def monitor_pid(container: str) -> int | None:
     title = f"[lxc monitor] {lxc_path()} {container}".encode()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if path.read_bytes().rstrip(b"\0") == title:
+            if path.read_bytes().rstrip(b"\0") == title and is_of_host(path.parent):
                 return int(path.parent.name)
     return None
 

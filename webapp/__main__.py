@@ -28,7 +28,9 @@ def main() -> int:
     if os.environ.get("IMPORTS") != "all":
         defer_unused()
     from webapp.settings import Settings, SettingsError
+    from webapp.sockets import keep_to_families
 
+    keep_to_families()
     try:
         settings = Settings.from_environ(os.environ)
     except SettingsError as error:

@@ -27,7 +27,8 @@ _LONGEST_PROGRAM = 4096  # BPF_MAXINSNS
 _libc = ctypes.CDLL(None, use_errno=True)
 _long, _pointer = ctypes.c_ulong, ctypes.c_void_p
 _libc.prctl.argtypes = [ctypes.c_int, _long, _long, _long, _long]
-_libc.renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
+if _CAN_EXCHANGE := hasattr(_libc, "renameat2"):  # musl has it from 1.2.6 on
+    _libc.renameat2.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
 _libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, _pointer, _pointer]
 _libc.ptrace.restype = ctypes.c_long
 _libc.syscall.argtypes = [ctypes.c_long, ctypes.c_long, _pointer]
@@ -68,6 +69,8 @@ def join_others(pidfd: int) -> None:
 
 def exchange(path: str, other: str) -> None:
     """Let two files of one file system have each other's name, in one step."""
+    if not _CAN_EXCHANGE:
+        raise OSError(errno.ENOSYS, "renameat2: the C library does not know it")
     _call("renameat2", _AT_FDCWD, os.fsencode(path), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
 
 

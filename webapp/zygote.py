@@ -37,6 +37,7 @@ from webapp.app import create_app
 from webapp.likeness import become_like_first, check_place
 from webapp.server import build_server
 from webapp.settings import Settings
+from webapp.sockets import keep_to_families
 
 MESSAGE_BYTES = 512
 DESCRIPTORS = 34  # a reply socket, a pidfd, and more control groups than any kernel has hierarchies
@@ -127,6 +128,7 @@ class Zygote:
         """What `webapp.__main__` does after its imports."""
         for number in STOP_SIGNALS:
             signal.signal(number, stop)
+        keep_to_families()
         settings = Settings.from_environ(os.environ)
         app = self._app if settings == self._settings else create_app(settings)
         server = build_server(settings, app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import signal
 import socket
@@ -85,6 +86,10 @@ def forbidden_deeds() -> dict[str, str]:
         with open(path, "w") as file:  # noqa: PTH123
             file.write(text)
 
+    def lock_a_part(path: str) -> None:
+        with open(path, "w") as file:  # noqa: PTH123
+            fcntl.lockf(file, fcntl.LOCK_EX, 1)
+
     numbers = {"x86_64": (56, 313, 321, 425), "aarch64": (220, 273, 280, 425)}
     CLONE, FINIT_MODULE, BPF, IO_URING = numbers[os.uname().machine]
     deeds: dict[str, Callable[[], Any]] = {
@@ -103,6 +108,12 @@ def forbidden_deeds() -> dict[str, str]:
         "send raw packets": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP),
         "send raw frames": lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
         "ping": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP),
+        "reach the hypervisor": lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM),
+        "have a socket of IPv6": lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM),
+        "have the kernel encrypt": lambda: socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET),
+        "ask the kernel for links": lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW),
+        "watch files as root's share": lambda: call("inotify_init1", 0),
+        "lock a part of a file": lambda: lock_a_part("/tmp/part"),
         "kill the kernel's choice": lambda: write("/proc/self/oom_score_adj", "-1000"),
         "set the clock": lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()),
         "be urgent": lambda: os.setpriority(os.PRIO_PROCESS, 0, -5),
@@ -119,6 +130,16 @@ def forbidden_deeds() -> dict[str, str]:
         "write to the application": lambda: write("/opt/webapp/webapp/app.py", ""),
     }
     return {name: outcome(deed) for name, deed in deeds.items()}
+
+
+def pose_as(title: str) -> int:
+    """Have a process that calls itself so, until the instance ends; its pid here."""
+    reader, _ = os.pipe()
+    if (pid := os.fork()) == 0:
+        os.dup2(reader, 0)
+        os.execv("/bin/cat", [title])
+    time.sleep(0.2)
+    return pid
 
 
 def connect(places: list[tuple[str, int]], patience_s: float = 0.5) -> list[str]:
