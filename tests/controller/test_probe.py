@@ -1,11 +1,14 @@
 """One question to a real socket."""
 
+import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from controller.health import healthy
 from controller.probe import Probe
 
 
@@ -57,3 +60,15 @@ def test_address_that_does_not_react_is_not_connected() -> None:
     probe = Probe("192.0.2.1", 8000, "/healthz")  # a documentation address
     assert not probe.connected
     probe.close()
+
+
+def test_health_check_of_one_that_answers_without_end_comes_to_an_end() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with listener.accept()[0] as client, contextlib.suppress(OSError):
+                while True:
+                    client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+        threading.Thread(target=answer).start()
+        assert not healthy("127.0.0.1", listener.getsockname()[1], "/healthz")
