@@ -27,7 +27,7 @@ def keep_to_families() -> None:
     """In a container, have the kernel refuse this process and its children all other sockets, for good, and whatever
     is called in another machine's way. Does nothing on a machine that is not known. Raises OSError."""
     machine = MACHINES.get(os.uname().machine)
-    if machine is not None and os.environ.get("container") == "lxc":
+    if machine is not None and os.environ.get("container") == "lxc":  # noqa: SIM112
         kernel.forbid_new_privileges()
         kernel.install_filter(program(*machine))
 
