@@ -48,9 +48,11 @@ def test_command_for_the_container_that_tries_mapped_ids_is_ours_too() -> None:
         until(lambda: processes(lambda found: b"tidebed-remains-web-0" in found), what="its words are there")
         assert process.stdin is not None
         threading.Timer(0.1, process.stdin.close).start()
-        threading.Thread(target=process.wait).start()
+        reaper = threading.Thread(target=process.wait)
+        reaper.start()
         end_commands(SITE)
-        assert process.poll() == 0
+        reaper.join()
+        assert process.returncode == 0
 
 
 def test_command_for_another_container_is_nobody_s_business(command: "subprocess.Popen[bytes]") -> None:

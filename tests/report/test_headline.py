@@ -112,8 +112,8 @@ def test_the_takeaway_names_the_cheapest_the_most_careful_and_who_beats_the_defa
         "worst 3.00 % not served), the one that left least unserved careful (2.50 × oracle on average, all "
         "served). The default, rules, cost 2.50 × oracle on average, at worst 4.00 % not served; target cost less "
         "and left no more unserved under every load. 1 of the 5 policies that have to react left more than 10 % "
-        "unserved under some load, 98 % of it while no new instance was on its way; all of these look back over "
-        "minutes, which pass faster here (see the notes to the table)."
+        "unserved under some load, 98 % of it while no new instance was on its way; all of these reckon in "
+        "periods of up to minutes, which pass faster here (see the notes to the table)."
     )  # fmt: skip
     assert policies(study).startswith(
         "6 policies met each of 2 loads of 16 s once (n = 1), so small differences may be"

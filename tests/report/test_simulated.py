@@ -46,5 +46,5 @@ def test_the_report_compares_the_simulator_with_reality_where_a_run_was_compared
     assert "Simulator against reality" in text
     assert "The model’s figures come from made up." in text
     assert "Of 1 run 1 lies within the table’s bounds" in text
-    assert "1 real run simulated again: the costs differ by at most 10.0 %" in text
+    assert "1 real run simulated again: 1 came out within the bounds" in text
     assert "x 1,000 1,100 +10.0 %" in text
