@@ -1,6 +1,6 @@
 """The measured capacity of so many instances: results/capacity-<time>/capacity.json as figure, fit and words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.loading import BrokenRun, read_mapping
-from experiments.metrics.capacity import FILE, PREFIX
-from report import style, words
+from experiments.loading import BrokenRun, Run, read_mapping
+from experiments.metrics.capacity import FILE, PREFIX, RATE_LIMIT
+from report import environment, single, style, words
+from report.study import Study
 
 MOST_INSTANCES = 20  # for which the demand is shown
 
@@ -49,11 +50,9 @@ class Capacity:
         slope, intercept = np.polyfit(self.instances, self.capacity_rps, 1)
         return float(slope), float(intercept)
 
-    def worst_residual(self) -> float:
-        """The largest distance of a measured capacity from the line, as a share of the measured one."""
-        slope, intercept = self.fit()
-        pairs = zip(self.instances, self.capacity_rps, strict=True)
-        return max(abs(slope * count + intercept - rps) / rps for count, rps in pairs)
+    def lowest_failed_rps(self, count: int) -> float | None:
+        """The lowest rate that so many instances were tried with and did not hold; None where they held all."""
+        return min((trial.rps for trial in self.trials if trial.instances == count and not trial.holds), default=None)
 
 
 def load_capacities(results: Path) -> tuple[list[Capacity], list[str]]:
@@ -98,11 +97,36 @@ def capacity_data(capacity: Capacity) -> dict[str, Any]:
         "service": words.service_words({"service": capacity.service}),
         "slo": slo_words(slo) if isinstance(slo, dict) else "–",
         "trials": words.plural(len(capacity.trials), "trial"),
-        "sizes": f"{capacity.instances[0]} to {words.plural(capacity.instances[-1], 'instance')}",
+        "brackets": bracket_words(capacity),
         "fit": f"{slope:.2f} requests/s an instance{offset_words(intercept)}",
-        "residual": words.share(capacity.worst_residual(), 1.0),
-        "one": f"{capacity.capacity_rps[0] / capacity.instances[0]:.2f} requests/s an instance",
     }
+
+
+def bracket_words(capacity: Capacity) -> str:
+    """For each size the highest rate that held and the lowest that did not: between them the capacity lies."""
+    parts = []
+    for count, held_rps in zip(capacity.instances, capacity.capacity_rps, strict=True):
+        failed_rps, held = capacity.lowest_failed_rps(count), words.short(held_rps)
+        between = f"at {held} or above" if failed_rps is None else f"between {held} and {words.short(failed_rps)}"
+        parts.append(f"of {words.plural(count, 'instance')} {between}")
+    return words.listed(parts)
+
+
+def by_rate_limit(studies: Iterable[Study], singles: Iterable[Run]) -> str:
+    """Where a rate limit stands for a capacity that was not measured, in a sentence; empty where it never does."""
+    found = []
+    for study in studies:
+        infos = [environment.section(info, "experiment") for info in study.infos() if is_by_rate_limit(info)]
+        arms = list(dict.fromkeys(str(each.get("arm", "")) for each in infos))
+        which = f"{words.listed(arms)} in " if len(arms) < len(study.arms) else ""
+        found += [f"{which}“{study.experiment.title}”"] if arms else []
+    found += [f"run {single.name_of(run)}" for run in singles if is_by_rate_limit(run.info)]
+    told = f"For {words.listed(found)} no capacity was measured: there the rate limit of an instance stands for it."
+    return told if found else ""
+
+
+def is_by_rate_limit(info: environment.Info) -> bool:
+    return bool(environment.section(info, "capacity").get("source") == RATE_LIMIT)
 
 
 def offset_words(intercept_rps: float) -> str:

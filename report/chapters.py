@@ -23,7 +23,7 @@ from report import (
 from report.arm_figures import EXTRAS
 from report.bench import Bench, bench_data
 from report.bench_figure import bench_figure
-from report.capacity import Capacity, capacity_data, capacity_figure
+from report.capacity import Capacity, by_rate_limit, capacity_data, capacity_figure
 from report.loads import Offered
 from report.plates import Plates
 from report.rises import Rises
@@ -93,7 +93,9 @@ def prices_plate(study: Study, plates: Plates) -> dict[str, str] | None:
         return None
     return {
         "figure": plates.save("prices", prices.prices_figure(found)),
-        "least": f"{found.least:.2g}",
+        "least": words.rough(found.least),
+        "most": words.rough(found.shown[-1]),
+        "most_times": words.rough(prices.MOST_TIMES),
         "finding": prices.finding(found),
         "repeats": experiment.repeats_words(study),
     }
@@ -113,15 +115,11 @@ def rises_section(found: Rises | None, plates: Plates) -> dict[str, str] | None:
 
 
 def simulator_section(twins: Sequence[Twin], plates: Plates) -> dict[str, Any]:
-    within = sum(simulated.is_within(twin) for twin in twins)
-    compared = f"Of {words.plural(len(twins), 'run')} {words.number(within)} {'lies' if within == 1 else 'lie'} within"
-    sources = list(dict.fromkeys(twin.source for twin in twins if twin.source))
-    origin = f" The model’s figures come from {words.listed(sources)}." if sources else ""
     return {
         "rows": simulated.twin_rows(twins),
         "figure": plates.save("simulator", simulated.twins_figure(twins)) if twins else None,
-        "summary": f"{compared} the table’s bounds; instance-seconds differ by at most {simulated.worst_cost(twins)}."
-        f"{origin}",
+        "summary": simulated.summary(twins),
+        "in_sample": simulated.in_sample_words(twins),
         "most_cost": f"{100 * MOST_INSTANCE_SECONDS:g} %",
         "most_lost": words.plural(100 * MOST_NOT_SERVED, "percentage point"),
     }
@@ -135,9 +133,12 @@ def shadows_section(runs: Sequence[Run], plates: Plates) -> list[dict[str, Any]]
     ]  # fmt: skip
 
 
-def capacity_section(capacities: Sequence[Capacity], plates: Plates) -> dict[str, Any]:
+def capacity_section(
+    capacities: Sequence[Capacity], studies: Sequence[Study], singles: Sequence[Run], plates: Plates
+) -> dict[str, Any]:
     return {
         "measured": [capacity_data(capacity) for capacity in capacities],
+        "others": by_rate_limit(studies, singles),
         "figure": plates.save("capacity", capacity_figure(capacities)) if capacities else None,
     }
 

@@ -52,6 +52,7 @@ def comparison_data(study: Study) -> dict[str, Any]:
         "notices": experiment.notices(study),
         "how": how(study),
         "loads": list(loads),
+        "acceptable": acceptable_words(),
         "tables": [details(load, arms, study) for load, arms in loads.items()],
     }
 
@@ -91,7 +92,7 @@ def best_words(study: Study) -> str:
     """What is bold, to go on after a sentence; empty where no arm has an interval."""
     if max(arm.n_valid for arm in study.arms) < LEAST_RUNS:
         return ""
-    good = f"of the policies with at most {ACCEPTABLE_PERCENT:.3g} % not served"
+    good = f"of the policies with at most {acceptable_words()} not served"
     return f" Bold is the best {good}, where its interval lies apart."
 
 
@@ -120,10 +121,15 @@ def is_told(run: Run) -> bool:
     return isinstance(algorithm, dict) and any(kind in algorithm for kind in TOLD_KINDS)
 
 
+def acceptable(points: Mapping[str, Point]) -> dict[str, Point]:
+    """The policies that lose no more than is acceptable."""
+    return {name: point for name, point in points.items() if point[1] <= ACCEPTABLE_PERCENT}
+
+
 def best_of(points: Mapping[str, Point]) -> frozenset[str]:
     """The policies that no other one beats in both cost and losses, of those that lose an acceptable share; of all
     where none does."""
-    kept = {name: point for name, point in points.items() if point[1] <= ACCEPTABLE_PERCENT} or points
+    kept = acceptable(points) or points
 
     def is_beaten(name: str) -> bool:
         cost, lost = kept[name]
@@ -143,18 +149,22 @@ def mean_points(arms: ByPolicy) -> dict[str, Point]:
 def finding(study: Study, loads: Mapping[str, ByPolicy]) -> str:
     """The expectations answered, and for each load the policies that no other one beats in both respects."""
     sentences = [words.sentence(words.tidy(each.sentence)) for each in study.verdicts]
-    parts = []
+    among: dict[bool, list[str]] = {True: [], False: []}  # by whether some policy loses no more than is acceptable
     for load, arms in loads.items():
         points = mean_points(arms)
         best = sorted(best_of(points), key=lambda policy: points[policy])
         told = [f"{name} ({lost_words(points[name][1])} lost at {points[name][0]:.2f})" for name in best]
-        parts += [f"under {load} {words.listed(told)}"] if told else []
-    if parts:
-        sentences.append(
-            f"Of the policies that lose at most {ACCEPTABLE_PERCENT:.3g} %, those that no other one beats in both "
-            f"losses and cost (times the oracle’s) are {'; '.join(parts)}."
-        )
+        among[bool(acceptable(points))] += [f"under {load} {words.listed(told)}"] if told else []
+    share, unbeaten = acceptable_words(), "that no other one beats in both losses and cost (times the oracle’s)"
+    if among[True]:
+        sentences.append(f"Of the policies that lose at most {share}, those {unbeaten} are {'; '.join(among[True])}.")
+    if among[False]:
+        sentences.append(f"Where no policy loses at most {share}, those {unbeaten} are {'; '.join(among[False])}.")
     return " ".join(sentences)
+
+
+def acceptable_words() -> str:
+    return f"{ACCEPTABLE_PERCENT:.3g} %"
 
 
 def lost_words(percent: float) -> str:

@@ -1,10 +1,12 @@
 """What the words and figures of the report mean: name, unit, definition with its source."""
 
-from experiments.metrics.elasticity import CONTRADICTION_S, UPSILON_DT_S
+from experiments.evidence import BASELINE, SPEEDUP_OF
+from experiments.metrics.elasticity import CONTRADICTION_S, SPEEDUP_FLOOR_PERCENT, UPSILON_DT_S
 
 BUNGEE = "Herbst et al., BUNGEE, SEAMS 2015"
 SPEC = "Herbst et al., Ready for Rain?, SPEC-RG-2016-01"
 AUTOSCALESIM = "Aslanpour et al., AutoScaleSim, 2021"
+FLOOR_TIMES = 10 ** (1 / len(SPEEDUP_OF))  # what a floor of a tenth would make of the elastic speedup
 
 DEFINITIONS: list[tuple[str, str, str]] = [
     ("offered", "requests", "due by the schedule of the load, sent or not"),
@@ -58,6 +60,14 @@ DEFINITIONS: list[tuple[str, str, str]] = [
     (
         "contradictory actions", "decisions",
         f"decisions that turn the one before round within {CONTRADICTION_S:g} s ({AUTOSCALESIM})",
+    ),
+    (
+        "elastic speedup ε", "×",
+        f"how many times better than the policy {BASELINE} under the same load: the geometric mean of "
+        f"(b + {SPEEDUP_FLOOR_PERCENT:g}) / (x + {SPEEDUP_FLOOR_PERCENT:g}) over x = θ U, θ O, τ U, τ O of the run in "
+        f"percent, b their means under {BASELINE} ({SPEC}); the {SPEEDUP_FLOOR_PERCENT:g} percentage points are a "
+        "floor that keeps it finite, and where x is 0 they decide how large the ratio is: with a tenth of the floor ε "
+        f"would be up to {FLOOR_TIMES:.2g} times as large for each such x; higher is better",
     ),
     (
         "instance-seconds", "instance-s",

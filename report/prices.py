@@ -19,10 +19,10 @@ from report.comparison import ByPolicy, by_load, mean
 from report.series import Floats
 from report.study import Study
 
-DECADES = 3  # of prices are shown, the lowest being what it costs at least to serve a request
+DECADES = 3  # of prices are shown, from what it costs at least to serve a request
 WIDTH = 1.5  # a policy that is the cheapest up to less than so many times the price it begins at has no line of its own
 TOLD = {"scheduled", "static"}  # kinds of policies that know the load beforehand
-MOST_TIMES = 2.5  # the cheapest policy's cost, the end of the axis
+MOST_TIMES = 2.5  # the cheapest policy’s cost: a line above that leaves the figure
 
 
 @dataclass(frozen=True)
@@ -132,34 +132,49 @@ def regrets(bills: Bills, prices: Floats) -> dict[str, Floats]:
 
 
 def finding(prices: Prices) -> str:
-    """Who wins at which price under each load, and whose cost is never far from the cheapest one's."""
+    """Who wins at which of the prices shown under each load, and whose cost is never far from the cheapest one's."""
     parts = [f"under {load} {reigns_words(prices.reigns(load))}" for load in prices.bills]
-    return f"The cheapest policy is {'; '.join(parts)}. {safest_words(prices)}".strip()
+    within = f"At prices from {words.rough(prices.least)} to {words.rough(prices.shown[-1])} instance-seconds"
+    return f"{within} the cheapest policy is {'; '.join(parts)}. {safest_words(prices)}".strip()
 
 
 def safest_words(prices: Prices) -> str:
-    """Which policy to take where the price is not known; of those that know the load the best, if it is better."""
+    """Which policy to take where the price may be any that is shown; of those that know the load the best, if it is
+    better."""
     shared = sorted(set.intersection(*(set(bills) for bills in prices.bills.values())))
-    worst = {
-        policy: max(float(regrets(bills, prices.shown)[policy].max()) for bills in prices.bills.values())
-        for policy in shared
-    }
+    worst = {policy: float(worst_regrets(prices, policy).max()) for policy in shared}
     if not worst.keys() - prices.told:
         return ""
     best = min(worst, key=lambda policy: worst[policy])
     safe = min(worst.keys() - prices.told, key=lambda policy: (worst[policy], policy))
-    than = f"; {best}, which was made for these loads, than {worst[best]:.2f} times" if best in prices.told else ""
+    about, told = words.rough(worst[safe]), words.rough(worst[best])
+    than = f"; {best}, which was made for these loads, than {told} times" if best in prices.told else ""
     return (
-        f"Where the price is not known, {safe} is the safest: under none of these loads, at none of these prices does "
-        f"it cost more than {worst[safe]:.2f} times the cheapest{than}."
+        f"Where the price may be any of these, {safe} is the safest: under none of these loads does it cost more than "
+        f"about {about} times the cheapest{than}.{beyond_words(prices, safe)}"
     )
+
+
+def beyond_words(prices: Prices, policy: str) -> str:
+    """Whether the most that a policy costs over the cheapest one comes of where the prices end; empty where not."""
+    worst = worst_regrets(prices, policy)
+    if worst[-1] <= max(1.0, worst[0]):
+        return ""
+    return f" The {words.rough(worst[-1])} are at the highest of these prices; at higher ones it is still more."
+
+
+def worst_regrets(prices: Prices, policy: str) -> Floats:
+    """A policy's cost over the cheapest one's at each price that is shown, under the load where this is the most. It
+    falls with the price, then it rises: it is the most at one end."""
+    found: Floats = np.max([regrets(bills, prices.shown)[policy] for bills in prices.bills.values()], axis=0)
+    return found
 
 
 def reigns_words(found: Sequence[Reign]) -> str:
     """`a up to 0.1, b up to 2 and c beyond`."""
     if len(found) == 1:
-        return f"{found[0].policy} at every price"
-    parts = [f"{each.policy} up to {each.to_price:.2g}" for each in found[:-1]]
+        return f"{found[0].policy} at every one"
+    parts = [f"{each.policy} up to {words.rough(each.to_price)}" for each in found[:-1]]
     return words.listed([*parts, f"{found[-1].policy} beyond"])
 
 

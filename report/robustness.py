@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from experiments.loading import LEAKS_PREFIX, BrokenRun, read_mapping
-from report import environment, style, words
+from report import environment, promises, style, words
 
 KINDS = {
     "kill-instance": "an instance is killed", "kill-application": "its application is killed",
@@ -67,7 +67,11 @@ def robustness_data(trials: Sequence[Trial], save: Callable[[str, Figure], str])
     """What the page shows; None where there is nothing."""
     if not trials:
         return None
-    return {"trials": [_trial_data(trial, save) for trial in trials]}
+    return {
+        "promised": promises.promised([trial.title for trial in trials]),
+        "kept": promises.kept({trial.title: trial.verdict.get("points", []) for trial in trials}),
+        "trials": [_trial_data(trial, save) for trial in trials],
+    }
 
 
 def _trial_data(trial: Trial, save: Callable[[str, Figure], str]) -> dict[str, Any]:

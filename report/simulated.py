@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from report.signature import time_range_s
 from report.study import Study
 
 MOST, COLUMNS, ROW_MM = 12, 3, 31.0
+RUN_ID = re.compile(r"\b\d{8}-\d{6}-[\w-]+")
+IN_SAMPLE = "*"  # marks a run that the model was made from
+SUMS = ("all", "runs", "machine")  # keys of the provenance that are of no single figure
 LOOKS = {"real": style.LINES["in service"], "simulated": {**style.LINES["wanted"], "color": style.VERMILLION}}
 
 
@@ -30,7 +34,30 @@ class Twin:
     run: Run
     rows: dict[str, dict[str, Any]]
     in_service: tuple[tuple[float, int], ...]
-    source: str  # of the model's figures
+    provenance: Mapping[str, str]  # of the model's figures
+
+    @property
+    def source(self) -> str:
+        """Where the model's figures come from, in a few words."""
+        return single.model_source(dict(self.provenance))
+
+    @property
+    def own_sources(self) -> list[str]:
+        """Of the figures that are from a run of their own, each with its run."""
+        told = (value for key, value in self.provenance.items() if key not in SUMS and RUN_ID.search(value))
+        return list(dict.fromkeys(told))
+
+    @property
+    def in_sample(self) -> bool:
+        """Were figures of the model taken from this very run?"""
+        return any(self.run.run_id in RUN_ID.findall(told) for told in self.provenance.values())
+
+    @property
+    def untold_boot(self) -> str:
+        """The run's way of booting where the model does not tell whence it knows that; else empty."""
+        way = str(self.run.policy.get("boot", ""))
+        known = "all" in self.provenance or any(key.startswith(f"instances.{way}.") for key in self.provenance)
+        return "" if known or not self.provenance else way
 
 
 def twins_of(studies: Iterable[Study]) -> list[Twin]:
@@ -59,10 +86,10 @@ def load_twin(name: str, run: Run, folder: Path) -> Twin | None:
         told = json.loads((folder / FILE).read_text(encoding="utf-8"))
         rows = {str(row["name"]): dict(row) for row in told["rows"]}
         steps = tuple((float(t_s), int(count)) for t_s, count in told["in_service"])
-        source = single.model_source(told.get("parameters", {}))
+        provenance = {str(key): str(value) for key, value in told.get("parameters", {}).items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Twin(name, run, rows, steps, source) if steps else None
+    return Twin(name, run, rows, steps, provenance) if steps else None
 
 
 def twin_rows(twins: Sequence[Twin]) -> list[list[str]]:
@@ -87,13 +114,43 @@ def worst_cost(twins: Sequence[Twin]) -> str | None:
     return f"{100 * max(found):.1f} %" if found else None
 
 
+def summary(twins: Sequence[Twin]) -> str:
+    """How far the recorded runs and their simulations agree, and where the model's figures come from."""
+    within, inside = sum(map(is_within, twins)), sum(twin.in_sample for twin in twins)
+    some = f" ({words.number(inside)} in-sample)" if inside else ""
+    counted = f"Of {words.plural(len(twins), 'run')}{some} {words.number(within)} {'lies' if within == 1 else 'lie'}"
+    differ = f"instance-seconds differ by at most {worst_cost(twins)}"
+    return " ".join([f"{counted} within the table’s bounds; {differ}.", *source_words(twins)])
+
+
+def source_words(twins: Sequence[Twin]) -> list[str]:
+    """Where the model's figures come from, a sentence each for most, for those of runs of their own, and for the ways
+    of booting that it tells nothing of."""
+    most = list(dict.fromkeys(twin.source for twin in twins if twin.source))
+    own = list(dict.fromkeys(told for twin in twins for told in twin.own_sources))
+    untold = sorted({twin.untold_boot for twin in twins if twin.untold_boot})
+    lines = [
+        (most, f"The model’s figures come from {words.listed(most)}."),
+        (own, f"Some have a source of their own: {'; '.join(own)}."),
+        (untold, f"For boots by {words.listed(untold)} it names no source."),
+    ]
+    return [line for found, line in lines if found]
+
+
+def in_sample_words(twins: Sequence[Twin]) -> str:
+    """What the mark of a run that the model was made from means; empty where there is none."""
+    if not any(twin.in_sample for twin in twins):
+        return ""
+    return f"{IN_SAMPLE} marks a run that figures of the model were taken from: its comparison is in-sample."
+
+
 def twin_row(twin: Twin) -> list[str]:
     real_s, simulated_s = both(twin, "instance seconds")
     lost, p95 = both(twin, "not served share"), both(twin, "latency ms p95")
     apart = twin.rows.get("mean difference of the instances in service", {}).get("simulated")
     off = cost_difference(twin)
     return [
-        twin.name, words.number(real_s), words.number(simulated_s),
+        f"{twin.name}{f' {IN_SAMPLE}' if twin.in_sample else ''}", words.number(real_s), words.number(simulated_s),
         "–" if off is None else f"{100 * off:+.1f} %".replace("-", "−"),
         *(words.share(value, 1.0) for value in lost), *(words.number(value, 1) for value in p95),
         words.number(apart, 2),

@@ -79,7 +79,7 @@ def page_data(contents: Contents, infos: Sequence[environment.Info], plates: Pla
         "verdicts": verdicts.verdicts_data(studies),
         "choices": choice_rows(contents.bench, studies),
         "facts": chapters.method_facts(studies) if studies else None,
-        "capacity": chapters.capacity_section(contents.capacities, plates),
+        "capacity": chapters.capacity_section(contents.capacities, studies, singles, plates),
         "loads": chapters.loads_section(loads_of(studies, singles), plates),
         "experiments": [chapters.experiment_section(study, plates) for study in studies if study is not compared],
         "comparison": chapters.comparison_section(compared, plates) if compared is not None else None,

@@ -54,6 +54,11 @@ def short(value: float) -> str:
     return number(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2)
 
 
+def rough(value: float) -> str:
+    """A number with two significant digits and no more zeros than it needs, e.g. `6.4`, `0.12`, `150`."""
+    return f"{float(f'{value:.2g}'):g}"
+
+
 def share(part: Any, whole: Any) -> str:
     """`part` of `whole` as a percentage, with the digits that a small share needs."""
     if not isinstance(part, int | float) or not isinstance(whole, int | float) or whole <= 0:

@@ -57,6 +57,28 @@ def test_a_fixed_fleet_refuses_what_is_beyond_its_rate_limit() -> None:
     assert series.static_loss(even, 10.0, 2) == 0
 
 
+def test_the_finding_names_the_best_of_those_that_lose_little_where_there_are_any(tmp_path: Path, source: Path) -> None:
+    study = compared(tmp_path, source)
+    told = comparison.finding(study, comparison.by_load(study))
+    assert told == (
+        "Of the policies that lose at most 1 %, those that no other one beats in both losses and cost (times the "
+        "oracle’s) are under ramp rules (none lost at 1.50); under step rules (0.50 % lost at 1.80) and static "
+        "(0.10 % lost at 1.90)."
+    )
+
+
+def test_where_all_lose_much_the_best_of_all_are_named(tmp_path: Path, source: Path) -> None:
+    arms = {arm: [{"cost_ratio": cost, "not_served_share": lost}] for arm, cost, lost in
+            (("a/ramp", 1.5, 0.2), ("b/ramp", 1.7, 0.3), ("a/step", 1.2, 0.0), ("b/step", 1.1, 0.1))}  # fmt: skip
+    write_experiment(tmp_path, source, "comparison", arms)
+    (study,) = studies_of(tmp_path)
+    assert comparison.finding(study, comparison.by_load(study)) == (
+        "Of the policies that lose at most 1 %, those that no other one beats in both losses and cost (times the "
+        "oracle’s) are under step a (none lost at 1.20). Where no policy loses at most 1 %, those that no other one "
+        "beats in both losses and cost (times the oracle’s) are under ramp a (20.0 % lost at 1.50)."
+    )
+
+
 def test_arms_are_policies_by_load(tmp_path: Path, source: Path) -> None:
     study = compared(tmp_path, source)
     found = comparison.by_load(study)

@@ -76,17 +76,35 @@ def test_a_short_reign_has_no_line_and_one_outside_of_the_prices_is_not_told() -
     assert found.named == ["b", "d"]
 
 
-def test_the_finding_tells_the_cheapest_and_the_safest(tmp_path: Path, source: Path) -> None:
+def test_the_finding_tells_the_cheapest_and_the_safest_and_at_which_prices(tmp_path: Path, source: Path) -> None:
     found = prices.prices_of(compared(tmp_path, source))
     assert found is not None
     assert finding(found) == (
-        "The cheapest policy is under ramp cheap up to 0.5, middle up to 8 and safe beyond; under step cheap up to "
-        "0.5, middle up to 8 and safe beyond. Where the price is not known, middle is the safest: under none of these "
-        "loads, at none of these prices does it cost more than 5.60 times the cheapest; safe, which was made for these "
-        "loads, than 1.90 times."
+        "At prices from 0.1 to 100 instance-seconds the cheapest policy is under ramp cheap up to 0.5, middle up to 8 "
+        "and safe beyond; under step cheap up to 0.5, middle up to 8 and safe beyond. Where the price may be any of "
+        "these, middle is the safest: under none of these loads does it cost more than about 5.6 times the cheapest; "
+        "safe, which was made for these loads, than 1.9 times. The 5.6 are at the highest of these prices; at higher "
+        "ones it is still more."
     )
     alone = Prices({"ramp": {"cheap": CHEAP}}, 0.1, frozenset({"cheap"}))
-    assert finding(alone) == "The cheapest policy is under ramp cheap at every price."
+    assert finding(alone) == (
+        "At prices from 0.1 to 100 instance-seconds the cheapest policy is under ramp cheap at every one."
+    )
+
+
+def test_where_the_prices_end_matters_only_where_the_cost_still_rises() -> None:
+    two = Prices({"ramp": {"cheap": CHEAP, "safe": SAFE}}, 0.1, frozenset())
+    assert prices.beyond_words(two, "safe") == ""
+    assert "at the highest of these prices; at higher ones it is still more" in prices.beyond_words(two, "cheap")
+
+
+@given(some_bills)
+def test_a_cost_over_the_cheapest_one_s_is_the_most_at_one_end_of_the_prices(bills: dict[str, Bill]) -> None:
+    positive = {name: Bill(bill.instance_seconds + 1, bill.not_served) for name, bill in bills.items()}
+    found = Prices({"ramp": positive}, 0.1, frozenset())
+    for policy in positive:
+        times = prices.worst_regrets(found, policy)
+        assert float(times.max()) == pytest.approx(float(max(times[0], times[-1])))
 
 
 @needs_pdftotext
@@ -94,6 +112,7 @@ def test_the_report_has_the_price_of_a_lost_request(tmp_path: Path, source: Path
     results = tmp_path / "results"
     compared(results, source)
     text = text_of(build(results))
-    assert "If a lost request has a price. The cheapest policy is under ramp cheap up to 0.5" in text
+    assert "If a lost request has a price. At prices from 0.1 to 100 instance-seconds the cheapest" in text
     assert "price of a lost request (instance-s)" in text
-    assert "begin at 0.1, what an instance" in text
+    assert "from 0.1, what an instance that is always busy costs a request, to 100" in text
+    assert "more than 2.5 times the cheapest one" in text

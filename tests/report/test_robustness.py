@@ -74,6 +74,30 @@ def test_a_broken_verdict_is_noted(tmp_path: Path) -> None:
     assert note.startswith("20261121-040000-chaos/chaos.json: is cut off or malformed")
 
 
+def test_the_promises_are_told_with_their_bounds_and_how_many_were_kept(tmp_path: Path) -> None:
+    late = {"name": "fleet", "held": False, "said": "after 1 of 2 faults the fleet was right within 2 s"}
+    busy = {"name": "load", "held": False, "said": "lag p99 is above 50 ms"}
+    write_trial(tmp_path, "20261121-040000-chaos", points=[*POINTS, late, busy])
+    write_trial(tmp_path, "20261121-050000-soak", points=[*POINTS, busy])
+    write_leaks(tmp_path)
+    data = robustness_data(newest_trials(tmp_path)[0], saved([]))
+    assert data is not None
+    assert data["kept"] == (
+        "3 of 6 promises kept, over all trials shown. Not kept: fleet and load (chaos); load (soak)."
+    )
+    for bound in ("at most 0.5 % of the requests", "within 2 s of each", "more than 5 % or 4 MiB", "40 threads"):
+        assert bound in data["promised"]
+
+
+def test_only_what_the_trials_are_about_is_promised(tmp_path: Path) -> None:
+    write_leaks(tmp_path)
+    data = robustness_data(newest_trials(tmp_path)[0], saved([]))
+    assert data is not None
+    assert data["kept"] == "1 of 1 promise kept, over all trials shown."
+    assert data["promised"].startswith("What is counted")
+    assert "Whatever breaks" not in data["promised"]
+
+
 def test_without_trials_there_is_no_section() -> None:
     assert robustness_data([], saved([])) is None
 

@@ -112,3 +112,8 @@ def test_lists_and_plurals_read_as_sentences_do() -> None:
     ]
     assert words.plural(1, "policy", "policies") == "1 policy"
     assert words.plural(2, "policy", "policies") == "2 policies"
+
+
+@pytest.mark.parametrize(("value", "told"), [(6.39, "6.4"), (0.1, "0.1"), (149.0, "150"), (1.0, "1"), (0.0, "0")])
+def test_a_rough_number_has_two_digits(value: float, told: str) -> None:
+    assert words.rough(value) == told
