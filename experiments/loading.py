@@ -174,10 +174,7 @@ def frame_of(events: list[dict[str, Any]], name: str, columns: tuple[str, ...]) 
 def read_requests(file: Path) -> pd.DataFrame:
     """The request log, REQUEST_COLUMNS, sorted by the time each request was due."""
     text = read_text(file)
-    try:
-        frame = pd.read_csv(io.StringIO(text), dtype={"outcome": str, "kind": str, "error": str})
-    except ValueError as error:
-        raise BrokenRun(file, f"is cut off or malformed ({error})") from None
+    frame = _table(file, text, dtype={"outcome": str, "kind": str, "error": str})
     missing = [column for column in REQUEST_COLUMNS if column not in frame.columns]
     if missing:
         raise BrokenRun(file, f"lacks the column {missing[0]}")
@@ -192,14 +189,22 @@ def read_requests(file: Path) -> pd.DataFrame:
     return frame.sort_values("due_s", kind="stable").reset_index(drop=True)
 
 
+def _table(file: Path, text: str, **options: Any) -> pd.DataFrame:
+    """A CSV file's rows. Raises BrokenRun."""
+    try:
+        frame = pd.read_csv(io.StringIO(text), **options)
+    except ValueError as error:
+        raise BrokenRun(file, f"is cut off or malformed ({error})") from None
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for an index
+        raise BrokenRun(file, "has a line with more columns than its header")
+    return frame
+
+
 def read_numbers(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """A table of numbers in the order of its times; an empty one where the run has no such file."""
     if not file.exists():
         return pd.DataFrame(columns=list(columns), dtype="float64")
-    try:
-        frame = pd.read_csv(io.StringIO(read_text(file)), usecols=list(columns), dtype="float64")
-    except ValueError as error:
-        raise BrokenRun(file, f"is cut off or malformed ({error})") from None
+    frame = _table(file, read_text(file), usecols=list(columns), dtype="float64")
     if frame.empty or frame.isna().to_numpy().any():
         raise BrokenRun(file, "is cut off or malformed")
     return frame.sort_values("t_s", kind="stable").reset_index(drop=True)

@@ -6,7 +6,7 @@ from tests.fuzz.target import LONGEST_INPUT, SLOW_S, at_most
 from tests.fuzz.targets import target_of
 
 STATISTICS = b"Pid: 7\n\n# pxname,%s\nentry,FRONTEND,%s,1,2,0,UP\nweb,BACKEND,0,0,0,0,UP\n\n"
-RUN, JOURNAL, CAPACITY = b"\x00", b"\x03", b"\x08"  # of the target records
+RUN, JOURNAL, REQUESTS, CAPACITY = b"\x00", b"\x03", b"\x04", b"\x08"  # of the target records
 SQUARE = b"{shape: square, period_s: 0.1, duration_s: 3600}"
 MANY = b", ".join(b"a%d: {}" % number for number in range(300))
 RULE = b"{when: {metric: served_rps, above: 1}, then: {add: 1}}, "
@@ -23,6 +23,11 @@ def _grown(levels: int) -> bytes:
 
 
 FOUND: dict[str, tuple[str, bytes]] = {
+    "request with more columns than there are": (
+        "records",
+        REQUESTS + b"due_s,sent_s,done_s,kind,status,outcome,error\n"
+        b"6.1,6.1,6.2,object,200,served6.3,6.3,object,200,x,\n6.4,6.4,6.5,object,200,served,\n",
+    ),
     "key with a sign that nobody sees": ("policy", b"wait\xef\xbb\xbfms: 1\n"),
     "key with a control character": ("cloud", b'[{"PolicyType": "SimpleScaling", "PolicyN\\u007fame": "x"}]'),
     "escape sequence in the name of a check": (
