@@ -192,7 +192,7 @@ def read_requests(file: Path) -> pd.DataFrame:
 def _table(file: Path, text: str, **options: Any) -> pd.DataFrame:
     """A CSV file's rows. Raises BrokenRun."""
     try:
-        frame = pd.read_csv(io.StringIO(text), **options)
+        frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **options)
     except ValueError as error:
         raise BrokenRun(file, f"is cut off or malformed ({error})") from None
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for an index
