@@ -16,8 +16,7 @@ ABOUT = (
 )
 WORDS = (
     "A request is not served if it is refused (429), fails or times out. Cost is time in service; × oracle is cost as "
-    "a multiple of that of the oracle, the cheapest fleet that would have served every request at once, computed "
-    "afterwards. "
+    "a multiple of that of the oracle, the cheapest fleet that would have served every request at once. "
 )
 SPAWN, LOOPS = "spawn", "open-closed"
 WAYS = {  # to start an instance
@@ -145,8 +144,8 @@ def models(twins: Sequence[Twin]) -> str:
         return ""
     near = sum(map(is_within, twins))
     return (
-        f"{words.plural(len(twins), 'real run')} simulated again: {words.number(near)} came out within the bounds of "
-        f"section “Simulator against reality”, and the costs differ by at most {worst}."
+        f"{words.plural(len(twins), 'real run')} simulated again: {words.number(near)} came out within the bounds set, "
+        f"and the costs differ by at most {worst}."
     )
 
 

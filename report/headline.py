@@ -135,6 +135,6 @@ def scaled_words(study: Study, ranked: Sequence[Ranked]) -> str:
     return (
         f"{words.listed([each.name for each in scaled])}: reconstructions of published algorithms with periods up "
         f"to minutes. Their time passes {most:g} times faster (a minute is {MINUTE_S / most:.3g} s), but a load still "
-        f"lasts {seconds:g} s, {seconds * most / MINUTE_S:.1f} of their minutes, so they have little time to react: "
-        "this compares reactions, and is no verdict on the products."
+        f"lasts only {seconds * most / MINUTE_S:.1f} of their minutes: this compares reactions, and is no verdict on "
+        "the products."
     )

@@ -93,7 +93,7 @@ def test_the_notes_say_what_the_marks_and_the_faster_time_mean(tmp_path: Path, s
     assert "† is told the load beforehand" in notes
     assert "more than 10 % was not served" in notes
     assert "cloud: reconstructions of published algorithms" in notes
-    assert "20 times faster (a minute is 3 s), but a load still lasts 16 s, 5.3 of their minutes" in notes
+    assert "20 times faster (a minute is 3 s), but a load still lasts only 5.3 of their minutes" in notes
     assert "simulated" not in notes
     assert "rules: thresholds on metrics; target: a rate per instance is kept." in notes
     assert "(n = 1): small differences may be chance" in told["headline_caption"]

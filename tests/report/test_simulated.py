@@ -76,7 +76,7 @@ def test_the_report_compares_the_simulator_with_reality_where_a_run_was_compared
     assert "Simulator against reality" in text
     assert "The model’s figures come from made up." in text
     assert "Of 1 run 1 lies within the table’s bounds" in text
-    assert "1 real run simulated again: 1 came out within the bounds" in text
+    assert "1 real run simulated again: 1 came out within the bounds set" in text
     assert "x 1,000 1,100 +10.0 %" in text
     write_comparison(folders[0], 1100.0, parameters={"runs": folders[0].name})
     text = text_of(build(results))
