@@ -41,8 +41,8 @@ Sample = dict[str, float]
 
 
 def sample(site: Site) -> Sample:
-    """The counts of the whole host, and what the controller, the zygote and HAProxy use, `<process>_<what>`; what is
-    not there is left out."""
+    """The counts of the whole host, of processes those of the project, and what the controller, the zygote and HAProxy
+    use, `<process>_<what>`; what is not there is left out."""
     found = processes()
     roles = roles_of(found, site)
     counts: Sample = {
@@ -55,7 +55,7 @@ def sample(site: Site) -> Sample:
         "haproxy_workers": len(roles["haproxy_worker"]),
         "container_folders": sum(1 for _ in lxc_path().glob(f"{site.prefix}-{site.service}-*")),
         "run_files": sum(1 for _ in site.run_dir.rglob("*")),
-        "processes": len(found),
+        "processes": len(ours(found, site)),
     }
     for role, those in roles.items():
         for process in those[:1]:
@@ -88,6 +88,22 @@ def roles_of(found: Iterable[Process], site: Site) -> dict[str, list[Process]]:
         "haproxy_master": [each for each in haproxy if each.pid in masters],
         "haproxy_worker": [each for each in haproxy if each.parent in masters],
     }
+
+
+def ours(found: Iterable[Process], site: Site) -> list[Process]:
+    """The controller, the zygote, HAProxy, LXC's monitors of instances, and all that descend from one of them."""
+    everyone = {each.pid: each for each in found}
+    config, monitor = str(site.run_dir / "haproxy.cfg"), f" {site.container(site.service)}-"
+
+    def is_ours(process: Process | None) -> bool:
+        if process is None:
+            return False
+        words = process.words
+        begins = words[1:3] == ("-m", "controller") or config in words or "webapp.zygote" in words
+        begins = begins or (words[0].startswith("[lxc monitor]") and monitor in words[0])
+        return begins or is_ours(everyone.get(process.parent))
+
+    return [each for each in everyone.values() if is_ours(each)]
 
 
 def processes() -> list[Process]:

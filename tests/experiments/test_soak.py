@@ -3,7 +3,7 @@
 from controller.model import Counts, Observation
 from controller.site import Site
 from experiments.policies.flapping import Flapping
-from experiments.resources import Process, roles_of
+from experiments.resources import Process, ours, roles_of
 from experiments.soak import verdict
 
 REST = {"t_s": 0.0, "mounts": 37, "veths": 1, "controller_fds": 8, "controller_threads": 9, "controller_rss_kib": 40960}
@@ -59,6 +59,24 @@ def test_processes_are_known_by_what_they_were_started_with() -> None:
     ]
     roles = {role: [each.pid for each in those] for role, those in roles_of(found, Site()).items()}
     assert roles == {"controller": [10], "zygote": [11], "haproxy_master": [12], "haproxy_worker": [15, 13]}
+
+
+def test_processes_of_the_host_s_own_are_not_counted() -> None:
+    found = [
+        Process(2, 0, ("",)),
+        Process(10, 1, ("python", "-m", "controller", "--policy", "x")),
+        Process(11, 10, ("lxc-copy", "-n", "tidebed-template")),
+        Process(12, 1, ("haproxy", "-W", "-f", CONFIG)),
+        Process(13, 12, ("",)),  # it has ended, and nobody has asked for its status
+        Process(14, 1, ("[lxc monitor] /var/lib/lxc tidebed-web-3",)),
+        Process(15, 14, ("python3", "-m", "webapp")),
+        Process(16, 15, ("sleep", "inf")),
+        Process(17, 999, ("python3", "-m", "webapp.zygote", "6")),
+        Process(20, 1, ("[lxc monitor] /var/lib/lxc other-web-3",)),
+        Process(21, 20, ("sleep", "inf")),
+        Process(22, 1, ("sleep", "240")),
+    ]
+    assert [each.pid for each in ours(found, Site())] == [10, 11, 12, 13, 14, 15, 16, 17]
 
 
 def test_the_fleet_flaps_so_many_times_with_a_rest() -> None:
