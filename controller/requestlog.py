@@ -1,7 +1,7 @@
 """HAProxy's log of requests, read from a datagram socket.
 
 It tells what the statistics cannot: 429 apart from other 4xx, latencies as a distribution, and every request across
-reloads. A thread reads it, because a datagram socket holds only a few messages (net.unix.max_dgram_qlen).
+reloads. A thread reads it, because a datagram socket holds only some messages, and what comes beyond them is lost.
 """
 
 import contextlib
@@ -11,12 +11,15 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 NO_SERVER = "<NOSRV>"  # HAProxy answered by itself
 KEPT = 200_000  # requests kept at most, about a minute at 3,000 requests a second
+
+QUEUE = Path("/proc/sys/net/unix/max_dgram_qlen")  # of each socket that is made from now on
+QUEUE_MESSAGES = 512  # as systemd has it; the kernel's own are 10
 
 WORKERS_KEPT = 64  # more than can live at once: an old worker ends after seconds
 
@@ -95,6 +98,22 @@ class Requests:
         return [self._requests.popleft() for _ in range(len(self._requests))]
 
 
+@contextlib.contextmanager
+def long_queue() -> Iterator[None]:
+    """A datagram socket that is made meanwhile holds at least QUEUE_MESSAGES; the host's setting stays as it was.
+    Where that may not be changed, the socket has the host's."""
+    try:
+        before = QUEUE.read_text()
+        QUEUE.write_text(str(max(int(before), QUEUE_MESSAGES)))
+    except (OSError, ValueError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        QUEUE.write_text(before)
+
+
 class RequestLog(Requests):
     """Collects requests from HAProxy's log. `clock` gives seconds on the controller's time axis."""
 
@@ -108,7 +127,8 @@ class RequestLog(Requests):
     def open(self) -> None:
         """Bind the socket; HAProxy's group may write to it. Takes over from a controller that was killed."""
         self._path.unlink(missing_ok=True)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with long_queue():
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(self._path))
         os.chown(self._path, 0, grp.getgrnam("haproxy").gr_gid)
         self._path.chmod(0o620)

@@ -115,7 +115,8 @@ def set_capabilities(effective: int, permitted: int, inheritable: int) -> None:
 
 
 def seccomp_filters(pid: int) -> list[bytes]:
-    """The programs of a process's seccomp filters, the latest first; none on a kernel that does not tell them.
+    """The programs of a process's seccomp filters, the oldest first (Linux counts so, though ptrace(2) says
+    otherwise); none on a kernel that does not tell them.
 
     Stops the process for some microseconds. Needs root, outside of any user namespace, a caller without a filter of its
     own, and a kernel with CONFIG_CHECKPOINT_RESTORE.

@@ -44,7 +44,7 @@ def become_like_first(pidfd: int) -> None:
     _take_identity(first)
     _take_limits()
     kernel.allow_own_proc()
-    for program in reversed(filters):
+    for program in filters:
         kernel.install_filter(program)
     _compare(first)
 

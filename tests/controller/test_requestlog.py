@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.requestlog import Request, RequestLog, parse_request
+from controller import requestlog
+from controller.requestlog import Request, RequestLog, long_queue, parse_request
 
 
 class Log:
@@ -119,3 +120,19 @@ def test_request_that_no_instance_answered_is_not_served() -> None:
     request = parse_request("400 <NOSRV> -1 -1 0 PR 77", 1.0)
     assert request is not None
     assert request.outcome != "served"
+
+
+def test_queue_is_long_while_a_socket_is_made_and_the_host_s_setting_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = tmp_path / "max_dgram_qlen"
+    monkeypatch.setattr(requestlog, "QUEUE", setting)
+    for before, within in (("10\n", "512"), ("1000\n", "1000")):
+        setting.write_text(before)
+        with long_queue():
+            assert setting.read_text() == within
+        assert setting.read_text() == before
+    setting.unlink()
+    setting.mkdir()
+    with long_queue():
+        pass
