@@ -186,7 +186,7 @@ def cgroups(pid: int) -> list[Path]:
         name = controllers.removeprefix("name=")
         if not name:
             name = "" if (CGROUPS / "cgroup.controllers").exists() else "unified"
-        if (CGROUPS / name).is_dir():
+        if os.path.isdir(CGROUPS / name):  # noqa: PTH112  a name that cannot be is none
             folders.append(CGROUPS / name / path.lstrip("/"))
     return folders
 

@@ -23,6 +23,7 @@ def _grown(levels: int) -> bytes:
 
 
 FOUND: dict[str, tuple[str, bytes]] = {
+    "control group of a hierarchy whose name is too long": ("zygote", b"\x02\x041:" + b"c" * 1000 + b":/x\n"),
     "request with more columns than there are": (
         "records",
         REQUESTS + b"due_s,sent_s,done_s,kind,status,outcome,error\n"
