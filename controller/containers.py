@@ -78,7 +78,7 @@ class Containers:
             return str(error)
         finally:
             with contextlib.suppress(ControllerError):
-                self.stop(probe)
+                self.remove_probe()
         return ""
 
     def remove_probe(self) -> None:

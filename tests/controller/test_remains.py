@@ -16,12 +16,13 @@ from tests.host.testbed import until
 SITE = Site(prefix="tidebed-remains")
 
 
-@pytest.fixture
-def command() -> Iterator["subprocess.Popen[bytes]"]:
+@pytest.fixture(params=["web-3", "web-0"], ids=["an instance", "the one that tries mapped ids"])
+def command(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that looks like LXC's, and waits until its standard input ends."""
-    words = ["lxc-copy", "-c", "read line; true", "sh", "-N", "tidebed-remains-web-3"]
+    container = f"tidebed-remains-{request.param}"
+    words = ["lxc-copy", "-c", "read line; true", "sh", "-N", container]
     with subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE) as process:
-        until(lambda: processes(lambda found: b"tidebed-remains-web-3" in found), what="its words are there")
+        until(lambda: processes(lambda found: container.encode() in found), what="its words are there")
         yield process
         process.kill()
 
@@ -42,26 +43,13 @@ def test_command_that_hangs_is_killed(command: "subprocess.Popen[bytes]", monkey
     assert command.wait(5) == -9
 
 
-def test_command_for_the_container_that_tries_mapped_ids_is_ours_too() -> None:
-    words = ["lxc-copy", "-c", "read line; true", "sh", "-N", "tidebed-remains-web-0"]
-    with subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE) as process:
-        until(lambda: processes(lambda found: b"tidebed-remains-web-0" in found), what="its words are there")
-        assert process.stdin is not None
-        threading.Timer(0.1, process.stdin.close).start()
-        reaper = threading.Thread(target=process.wait)
-        reaper.start()
-        end_commands(SITE)
-        reaper.join()
-        assert process.returncode == 0
-
-
 def test_command_for_another_container_is_nobody_s_business(command: "subprocess.Popen[bytes]") -> None:
     end_commands(Site(prefix="tidebed-other"))
     assert command.poll() is None
 
 
 def test_process_is_told_with_its_parent_and_its_session(command: "subprocess.Popen[bytes]") -> None:
-    (found,) = processes(lambda words: b"tidebed-remains-web-3" in words)
+    (found,) = processes(lambda words: b"-N" in words and words[-2].startswith(b"tidebed-remains-"))
     assert found.pid == command.pid
     assert found.session != found.pid
 
