@@ -24,7 +24,7 @@ HISTORIES = st.lists(st.tuples(st.floats(0, 40), SEEN), min_size=1, max_size=30)
 NOTHING: dict[str, Any] = {"missing": "no answer"}
 
 every_policy = pytest.mark.parametrize("name", POLICIES)
-some = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+some = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture

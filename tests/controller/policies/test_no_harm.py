@@ -102,7 +102,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 30), HARMS, st.integers(1, 8)), min_si
 
 @pytest.mark.parametrize("name", POLICIES)
 @given(steps=STEPS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_fleet_never_shrinks_by_statistics_that_are_not_true_and_it_is_told(
     file: PolicyFile, steps: list[tuple[int, str, int]]
 ) -> None:
