@@ -155,7 +155,10 @@ def test_lock_file_that_a_killed_controller_left_is_taken_over(site: LocalSite) 
         assert site.lock_file.read_text() == str(os.getpid())
 
 
-def test_lock_that_another_process_looks_at_for_a_moment_is_taken(site: LocalSite) -> None:
+def test_lock_that_another_process_looks_at_for_a_moment_is_taken(
+    site: LocalSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.lock.PATIENCE_S", 10)
     with site.lock_file.open("a+") as looking:
         fcntl.flock(looking, fcntl.LOCK_EX)
         threading.Timer(0.05, looking.close).start()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,11 +51,17 @@ def journal(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make(journal: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Faults]:
+def begun() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture
+def make(journal: Path, begun: threading.Event, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Faults]:
     """Faults whose kinds tell only when they were broken and mended."""
 
     @contextlib.contextmanager
     def harmless(_: Scene, random: Random) -> Iterator[str]:
+        begun.set()
         yield f"web-{random.randrange(1000)}"
 
     @contextlib.contextmanager
@@ -101,10 +108,10 @@ def test_faults_that_are_yet_to_come_are_given_up_at_the_end(make: Callable[...,
     assert faults.done == []
 
 
-def test_a_fault_is_mended_when_the_run_is_cut_short(make: Callable[..., Faults]) -> None:
+def test_a_fault_is_mended_when_the_run_is_cut_short(make: Callable[..., Faults], begun: threading.Event) -> None:
     faults = make({"at_s": 0, "kind": "pause-instance", "for_s": 10})
     faults.start()
-    time.sleep(0.05)
+    assert begun.wait(10)
     faults.stop()
     (done,) = faults.done
     assert done["end_s"] - done["t_s"] < 5

@@ -7,9 +7,10 @@ SERVE = """
 import sys
 from webapp.lazy import UNUSED, defer_unused
 defer_unused()
-from webapp.app import create_app
+from webapp import app
+app.monotonic = lambda: 1000.0
 from webapp.settings import Settings
-client = create_app(Settings(rate_limit_rps=1)).test_client()
+client = app.create_app(Settings(rate_limit_rps=1)).test_client()
 print([client.get("/integral/0/1?n_max=10").status_code for _ in range(2)])
 print([type(sys.modules[name]).__name__ for name in sorted(UNUSED)])
 import asyncio
