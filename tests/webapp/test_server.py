@@ -176,9 +176,9 @@ def test_signal_ends_an_idle_instance_with_status_0(tmp_path: Path, number: sign
 
 def test_request_that_is_being_computed_is_answered_after_sigterm(tmp_path: Path) -> None:
     with running_instance(tmp_path) as running:
-        connection = running.connection()
+        connection, begin_ns = running.connection(), _used_ns(running)
         connection.request("GET", "/integral/0/1")
-        _wait_until_cpu_is_used(running)
+        _wait_until_cpu_is_used(running, begin_ns)
         running.process.send_signal(signal.SIGTERM)
         response = connection.getresponse()
         assert response.status == 200
@@ -187,16 +187,15 @@ def test_request_that_is_being_computed_is_answered_after_sigterm(tmp_path: Path
         assert running.process.wait(TIMEOUT_SECONDS) == 0
 
 
-def _wait_until_cpu_is_used(running: Instance) -> None:
+def _used_ns(running: Instance) -> int:
+    tasks = Path(f"/proc/{running.process.pid}/task")
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir())
+
+
+def _wait_until_cpu_is_used(running: Instance, begin_ns: int) -> None:
     """Return when the instance has begun to compute, well before it is done."""
     deadline_seconds = time.monotonic() + TIMEOUT_SECONDS
-    tasks = Path(f"/proc/{running.process.pid}/task")
-
-    def used_ns() -> int:
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir())
-
-    begin_ns = used_ns()
-    while used_ns() - begin_ns < 10_000_000:
+    while _used_ns(running) - begin_ns < 10_000_000:
         assert time.monotonic() < deadline_seconds
         os.sched_yield()
 
