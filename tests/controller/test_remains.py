@@ -1,5 +1,6 @@
 """What a killed controller left half done."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from controller.remains import end_commands, remove_files
 from controller.site import Site
 from tests.host.testbed import until
 
-SITE = Site(prefix="tidebed-remains")
+SITE = Site(prefix=f"tidebed-remains-{os.getpid()}")  # tests run side by side
 
 
 @pytest.fixture(params=["web-3", "web-0"], ids=["an instance", "the one that tries mapped ids"])
 def command(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that looks like LXC's, and waits until its standard input ends."""
-    container = f"tidebed-remains-{request.param}"
+    container = f"{SITE.prefix}-{request.param}"
     words = ["lxc-copy", "-c", "read line; true", "sh", "-N", container]
     with subprocess.Popen(words, executable="/bin/sh", stdin=subprocess.PIPE) as process:
         until(lambda: processes(lambda found: container.encode() in found), what="its words are there")
@@ -27,7 +28,10 @@ def command(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[bytes]
         process.kill()
 
 
-def test_command_of_an_earlier_controller_comes_to_its_end(command: "subprocess.Popen[bytes]") -> None:
+def test_command_of_an_earlier_controller_comes_to_its_end(
+    command: "subprocess.Popen[bytes]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remains, "COMMAND_S", 20)
     assert command.stdin is not None
     threading.Timer(0.1, command.stdin.close).start()
     reaper = threading.Thread(target=command.wait)
@@ -49,7 +53,7 @@ def test_command_for_another_container_is_nobody_s_business(command: "subprocess
 
 
 def test_process_is_told_with_its_parent_and_its_session(command: "subprocess.Popen[bytes]") -> None:
-    (found,) = processes(lambda words: b"-N" in words and words[-2].startswith(b"tidebed-remains-"))
+    (found,) = processes(lambda words: b"-N" in words and words[-2].startswith(os.fsencode(SITE.prefix)))
     assert found.pid == command.pid
     assert found.session != found.pid
 
