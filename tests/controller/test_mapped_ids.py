@@ -1,5 +1,7 @@
 """What is known to stand against mapped ids before one tries."""
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,11 @@ from controller.mapped_ids import MAPPED_ID, MAPPED_IDS, idmap, obstacle
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    made_by_pytest = [parent for parent in tmp_path.parents if parent.name.startswith(("pytest-", "popen-"))]
-    for parent in (tmp_path, *made_by_pytest):
-        parent.chmod(0o711)
-    return tmp_path
+def folder() -> Iterator[Path]:
+    """Not pytest's own, which is closed to other users."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        Path(made).chmod(0o711)
+        yield Path(made)
 
 
 def test_ids_are_ones_that_nobody_else_hands_out() -> None:
