@@ -16,7 +16,7 @@ import requests
 from loadgen.arrivals import due_times
 from loadgen.mix import RequestMix
 from loadgen.shapes import ramp
-from tests.loadgen.locusts import FOLDER, Row, due_s, free_port, locust, outcomes, rows_of, start
+from tests.loadgen.locusts import FOLDER, LONGEST_S, Row, due_s, free_port, locust, outcomes, rows_of, start
 from tests.loadgen.servers import tiny_server
 
 RAMP = ("--low", "5", "--peak", "60", "--duration", "2")
@@ -83,13 +83,13 @@ def test_a_master_and_workers_of_their_own(tmp_path: Path) -> None:
 
 
 def test_closed_loop_users_are_shared_too(tmp_path: Path) -> None:
-    options = ("--users", "5", "--think", "0.2", "--duration", "2", "--processes", "2", "--requests-csv", "r.csv")
+    once = ("--think", "10", "--duration", "4")
+    options = ("--users", "5", *once, "--processes", "2", "--requests-csv", "r.csv")
     with tiny_server() as server:
         done = locust(tmp_path, "closed", "--host", server.url, *options)
     assert done.returncode == 0, done.stderr
     three, two = parts(tmp_path, 2)
-    assert server.statuses.total() == len(three) + len(two)
-    assert len(three) / len(two) == pytest.approx(1.5, rel=0.3)
+    assert (len(three), len(two), server.statuses.total()) == (3, 2, 5)
 
 
 def test_workers_that_serve_nothing_are_code_1_of_the_master(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_worker_that_cannot_write_its_part_ends_the_run(tmp_path: Path) -> Non
         start(tmp_path, "constant", "--worker", "--master-port", port),
         start(tmp_path / "elsewhere", "constant", "--worker", "--master-port", port),
     ):
-        stdout, stderr = master.communicate(timeout=30)
+        stdout, stderr = master.communicate(timeout=LONGEST_S)
     assert master.returncode == 1
     assert re.search(r"worker \S+: out/r\.worker-\d\.csv: No such file or directory", stderr)
     assert "interrupted after" in stdout
