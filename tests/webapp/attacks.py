@@ -145,9 +145,7 @@ def outcome(connection: socket.socket, seconds: float = TIMEOUT_S, quiet_s: floa
     return Outcome(received, closed=False)
 
 
-def attack_all(
-    address: tuple[str, int], requests: dict[str, bytes], quiet_s: float = QUIET_S
-) -> dict[str, Outcome]:
+def attack_all(address: tuple[str, int], requests: dict[str, bytes], quiet_s: float = QUIET_S) -> dict[str, Outcome]:
     """What becomes of each of these, several at a time."""
     with ThreadPoolExecutor(16) as pool:
         outcomes = pool.map(lambda data: attack(address, data, quiet_s), requests.values())

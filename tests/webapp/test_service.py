@@ -120,9 +120,7 @@ def test_health_and_unknown_urls_do_not_count(tmp_path: Path) -> None:
         assert client.get(path).status_code == status
 
 
-def test_rate_limit_does_not_see_the_clock_jump(
-    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rate_limit_does_not_see_the_clock_jump(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     client, true_s = make_client(tmp_path, rate_limit_rps=2), time.time
     for jump_s in (300, 0, -300):  # the window of a second has passed at each jump
         monkeypatch.setattr(time, "time", lambda jump_s=jump_s: true_s() + jump_s)
