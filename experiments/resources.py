@@ -47,7 +47,7 @@ def sample(site: Site) -> Sample:
     roles = roles_of(found, site)
     counts: Sample = {
         "mounts": sum(site.prefix in line for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-        "veths": sum(1 for _ in (NET / site.bridge / "brif").glob("*")),
+        "veths": sum(1 for path in NET.glob("veth*") if _is_at(path, site.bridge)),
         "cgroups": sum(1 for _ in CGROUPS.glob(f"**/lxc.*.{site.prefix}-*")),
         "neighbours": _lines("ip", "neighbour", "show", "nud", "permanent", "dev", site.bridge),
         "addresses": _lines("ip", "-oneline", "address", "show", "dev", site.bridge),
@@ -115,6 +115,14 @@ def processes() -> list[Process]:
             words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
             found.append(Process(int(folder.name), parent, tuple(words)))
     return found
+
+
+def _is_at(link: Path, bridge: str) -> bool:
+    """Is it a port of this bridge, or of none?"""
+    try:
+        return (link / "master").readlink().name == bridge
+    except OSError:
+        return True
 
 
 def _lines(*command: str) -> int:
