@@ -41,17 +41,17 @@ Sample = dict[str, float]
 
 
 def sample(site: Site) -> Sample:
-    """The counts of the whole host, of processes those of the project, and what the controller, the zygote and HAProxy
-    use, `<process>_<what>`; what is not there is left out."""
+    """The counts of what is the project's on this host, and what the controller, the zygote and HAProxy use,
+    `<process>_<what>`; what is not there is left out."""
     found = processes()
     roles = roles_of(found, site)
     counts: Sample = {
-        "mounts": len(Path("/proc/self/mountinfo").read_text().splitlines()),
-        "veths": sum(1 for path in NET.iterdir() if path.name.startswith("veth")),
+        "mounts": sum(site.prefix in line for line in Path("/proc/self/mountinfo").read_text().splitlines()),
+        "veths": sum(1 for path in NET.glob("veth*") if _is_at(path, site.bridge)),
         "cgroups": sum(1 for _ in CGROUPS.glob(f"**/lxc.*.{site.prefix}-*")),
         "neighbours": _lines("ip", "neighbour", "show", "nud", "permanent", "dev", site.bridge),
-        "addresses": _lines("ip", "-oneline", "address"),
-        "routes": _lines("ip", "route"),
+        "addresses": _lines("ip", "-oneline", "address", "show", "dev", site.bridge),
+        "routes": _lines("ip", "route", "show", "root", str(site.subnet)),
         "haproxy_workers": len(roles["haproxy_worker"]),
         "container_folders": sum(1 for _ in lxc_path().glob(f"{site.prefix}-{site.service}-*")),
         "run_files": sum(1 for _ in site.run_dir.rglob("*")),
@@ -115,6 +115,14 @@ def processes() -> list[Process]:
             words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
             found.append(Process(int(folder.name), parent, tuple(words)))
     return found
+
+
+def _is_at(link: Path, bridge: str) -> bool:
+    """Is it a port of this bridge, or of none?"""
+    try:
+        return (link / "master").readlink().name == bridge
+    except OSError:
+        return True
 
 
 def _lines(*command: str) -> int:

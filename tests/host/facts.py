@@ -13,13 +13,15 @@ from tests.host.testbed import PREFIX, command_lines
 
 RUN = Path("/run") / PREFIX
 BRIDGE = Path(f"/sys/class/net/{PREFIX}0")
+CONTROLLERS = (["-m", "controller"], ["-m", "tests.host.killed_at"])
 
 
 def astray(serving: int, spare: int = 0, zygotes: int = 0) -> list[str]:
     """What differs from a fleet of so many in service and so many on standby; empty when all is right."""
     fleet = {path.name for path in Path("/var/lib/lxc").glob(f"{PREFIX}-web-*")}
     found = [] if len(fleet) == serving + spare else [f"{len(fleet)} folders: {sorted(fleet)}"]
-    found += _differs("runs", lxc.list_containers(active=True, defined=False), fleet)
+    running = [name for name in lxc.list_containers(active=True, defined=False) if name.startswith(f"{PREFIX}-")]
+    found += _differs("runs", running, fleet)
     found += _differs("control group", set(_cgroups()), fleet)
     found += _differs("settings", {f"{PREFIX}-{path.stem}" for path in (RUN / "instances").glob("*.conf")}, fleet)
     return found + _network(len(fleet)) + _processes(len(fleet), zygotes) + _members(serving, fleet)
@@ -45,15 +47,14 @@ def _network(instances: int) -> list[str]:
 
 def _processes(instances: int, zygotes: int) -> list[str]:
     """Too many, or too few, of a kind."""
-    lines = [" ".join(words) for _, words in command_lines()]
-    wanted = {
-        r"^\[lxc monitor\] .* tidebed-web-": instances,
-        r"^(/\S*/)?lxc-(copy|stop) .*tidebed-web-": 0,
-        r"-m controller|-m tests.host.killed_at": 1,
-    }
+    seen = command_lines()
+    lines = [" ".join(words) for _, words in seen]
+    wanted = {r"^\[lxc monitor\] .* tidebed-web-": instances, r"^(/\S*/)?lxc-(copy|stop) .*tidebed-web-": 0}
     counts = {pattern: sum(bool(re.search(pattern, line)) for line in lines) for pattern in wanted}
     found = [f"{counts[kind]} processes {kind}" for kind in wanted if counts[kind] != wanted[kind]]
-    outside = [pid for pid, words in command_lines() if "webapp.zygote" in words and not _is_inside(pid)]
+    controllers = sum(words[1:3] in CONTROLLERS for _, words in seen)
+    found += [] if controllers == 1 else [f"{controllers} controllers"]
+    outside = [pid for pid, words in seen if "webapp.zygote" in words and not _is_inside(pid)]
     return found + ([] if len(outside) == zygotes else [f"{len(outside)} zygotes"])
 
 

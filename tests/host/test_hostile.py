@@ -18,6 +18,7 @@ import schemathesis
 from hypothesis import settings
 
 from controller.usage import control_file
+from tests.host import wounds
 from tests.host.testbed import ENTRY, STATS, URL, Testbed, run, until
 from tests.webapp.attacks import ONE_REQUEST, REFUSED, TARGETS, attack, attack_all, crowd, get, put
 from tests.webapp.description import check, schema
@@ -25,7 +26,7 @@ from tests.webapp.description import check, schema
 HOST, PORT = ENTRY.split(":")
 ADDRESS = (HOST, int(PORT))
 MIB = 2**20
-FAIR_S = 8.0  # the longest that any other client may wait, on a machine that is busy with both ends of the attack
+FAIR_S = 30.0  # the longest that any other client may wait, on a machine that is busy with both ends of the attack
 
 
 @contextlib.contextmanager
@@ -36,7 +37,7 @@ def fair_client() -> Iterator[list[float]]:
     def ask() -> None:
         while not ended.wait(0.05):
             started = time.monotonic()
-            statuses.append(requests.put(URL + "/objs/fair", data=b"x" * 1000, timeout=20).status_code)
+            statuses.append(requests.put(URL + "/objs/fair", data=b"x" * 1000, timeout=2 * FAIR_S).status_code)
             times_s.append(time.monotonic() - started)
 
     thread = threading.Thread(target=ask)
@@ -56,15 +57,25 @@ def table() -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text.removeprefix("# "))))
 
 
+def entry() -> dict[str, str]:
+    """The statistics of the entry point."""
+    return next(row for row in table() if (row["pxname"], row["svname"]) == ("entry", "FRONTEND"))
+
+
 def sessions() -> int:
     """The connections at the entry point."""
-    return next(int(row["scur"]) for row in table() if (row["pxname"], row["svname"]) == ("entry", "FRONTEND"))
+    return int(entry()["scur"])
+
+
+def most_sessions() -> int:
+    """As many as there ever were at once."""
+    return int(entry()["smax"])
 
 
 def haproxy_bytes() -> int:
     """The memory that HAProxy's workers and its master have in use, the largest of them."""
-    pids = run("pidof", "haproxy").stdout.split()
-    return max(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in pids)
+    master, workers = wounds.balancer()
+    return max(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in (master, *workers))
 
 
 def instance_bytes(testbed: Testbed) -> int:
@@ -102,7 +113,7 @@ def test_thousands_of_clients_that_are_slow_harm_no_other(unlimited: Testbed) ->
         headers = stack.enter_context(crowd(ADDRESS, 700, b"GET / HTTP/1.1\r\nHost: x\r\n"))
         bodies = stack.enter_context(crowd(ADDRESS, 1400, body))
         readers = stack.enter_context(crowd(ADDRESS, 200, get(b"/objs/large")))
-        until(lambda: sessions() > 2500, 9)
+        until(lambda: most_sessions() > 2500)
         until(lambda: not dribble(headers, b"X: y\r\n") + dribble(bodies, b"x"), 40, "all are cut off")
         assert all(connection.recv(4096) for connection in idle)
         for connection in readers:  # they read nothing
@@ -117,10 +128,10 @@ def test_thousands_of_clients_that_are_slow_harm_no_other(unlimited: Testbed) ->
 def test_connections_that_are_all_taken_come_back(unlimited: Testbed) -> None:
     """By bodies that do not come: others wait no longer than for these, and the statistics stay within reach."""
     with crowd(ADDRESS, 4200, put(b"Content-Length: 5\r\n")) as connections:
-        until(lambda: sessions() == 4000, 9)
+        until(lambda: most_sessions() == 4000)
         started = time.monotonic()
         assert requests.get(URL + "/healthz", timeout=40).status_code == 200
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < FAIR_S
         assert b'{"message": "request too slow' in connections[0].makefile("rb").read()
     until(lambda: sessions() < 20, what="connections are freed")
     assert replaced(unlimited) == []

