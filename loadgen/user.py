@@ -6,9 +6,12 @@ users that wait for each response, sends less when the server is slow and so hid
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gevent  # type: ignore[import-untyped]
@@ -113,6 +116,8 @@ def _start_up(environment: Environment, form: Form) -> None:
     except OptionError as error:
         if is_forked:
             raise SystemExit(2) from None  # the master says why
+        if getattr(options, "processes", None):
+            _end_forks()
         exit_with(error)
     if isinstance(runner, WorkerRunner):
         LoadUser.post = Worker(environment, runner, _stop_walking)
@@ -121,6 +126,12 @@ def _start_up(environment: Environment, form: Form) -> None:
     else:
         LoadUser.post = Alone(environment, given)
     _listen(events.quitting, _quit)  # so late, that it comes before Locust's own, which ends the workers
+
+
+def _end_forks() -> None:
+    """End the workers of --processes: Locust leaves behind those that have not connected yet, for five minutes."""
+    for pid in Path("/proc/thread-self/children").read_text().split():
+        os.kill(int(pid), signal.SIGTERM)
 
 
 def _given(environment: Environment, form: Form) -> tuple[Load, Sending]:
