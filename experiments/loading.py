@@ -206,7 +206,8 @@ def _is_told(event: dict[str, Any], column: str) -> bool:
 def read_requests(file: Path) -> pd.DataFrame:
     """The request log, REQUEST_COLUMNS, sorted by the time each request was due."""
     text = read_text(file)
-    frame = _table(file, text, dtype={"outcome": str, "kind": str, "error": str, "cause": str, **dict.fromkeys(TIMES, "float64")})
+    types = dict.fromkeys(TIMES, "float64") | dict.fromkeys(("outcome", "kind", "error", "cause"), "str")
+    frame = _table(file, text, dtype=types)
     missing = [column for column in REQUEST_COLUMNS if column not in frame.columns]
     if missing:
         raise BrokenRun(file, f"lacks the column {missing[0]}")

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +156,9 @@ def test_a_rate_limit_is_a_number_above_zero(folder: Path, limit: str, rps: floa
     assert load_run(folder).rate_limit_rps == rps
 
 
-@pytest.mark.parametrize("spoil", [lambda text: text.replace("complete", "failed"), lambda text: "[]"])
-def test_a_folder_that_is_no_complete_run_is_told(folder: Path, spoil: Callable[[str], str]) -> None:
-    file = folder / "run.json"
-    file.write_text(spoil(file.read_text()))
+@pytest.mark.parametrize("text", ['{"status": "failed"}', "{}", "[]", "null", ""])
+def test_a_folder_that_is_no_complete_run_is_told(folder: Path, text: str) -> None:
+    (folder / "run.json").write_text(text)
     with pytest.raises(Exception, match=folder.name) as caught:
         load_run(folder)
     assert str(caught.value).isprintable()
