@@ -2,7 +2,7 @@
 text that no file can hold, and in YAML dates, sets, aliases and whatever else JSON does not know."""
 
 import json
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -22,7 +22,7 @@ def yaml_of(text: str) -> Any:
     return _sound(yaml.load(text, Loader))
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """One of JSON's; `true` is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -33,7 +33,7 @@ def event_of(line: str) -> Event | None:
 
 def is_time(value: Any, latest_s: float = LONGEST_S) -> bool:
     """Is it a number of seconds, and a run's not too long for it?"""
-    return is_number(value) and bool(abs(value) < latest_s)
+    return is_number(value) and abs(value) < latest_s
 
 
 def on_one_axis(events: Iterable[Event]) -> Iterator[Event]:
