@@ -21,6 +21,8 @@ TUNE_PREFIX = "tune-"  # begins the name of a folder of a search for parameters,
 SWEEP_PREFIX = "sweep-"  # and of a folder of a sweep, see experiments.sweep
 LONGEST_REASON = 300
 TIMES = ("due_s", "sent_s", "done_s")
+REQUEST_TYPES = {**dict.fromkeys((*TIMES, "status"), "float64"),
+                 **dict.fromkeys(("kind", "outcome", "error", "cause"), "str")}  # fmt: skip
 OUTCOMES = ("served", "rejected", "failed", "dropped")
 REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "error")
 TEXTS = ("instance", "name", "reason")  # of the journal; its other columns are numbers, or `ok`
@@ -206,26 +208,27 @@ def _is_told(event: dict[str, Any], column: str) -> bool:
 def read_requests(file: Path) -> pd.DataFrame:
     """The request log, REQUEST_COLUMNS, sorted by the time each request was due."""
     text = read_text(file)
-    types = dict.fromkeys(TIMES, "float64") | dict.fromkeys(("outcome", "kind", "error", "cause"), "str")
-    frame = _table(file, text, dtype=types)
+    frame = _table(file, text, dtype=REQUEST_TYPES)
+    frame = frame[[column for column in frame.columns if column in REQUEST_TYPES]]
     missing = [column for column in REQUEST_COLUMNS if column not in frame.columns]
     if missing:
         raise BrokenRun(file, f"lacks the column {missing[0]}")
     if frame.empty:
         raise BrokenRun(file, "holds no request")
     too_late = (frame[list(TIMES)].abs() >= LONGEST_S).any(axis="columns")
-    bad = frame.index[~frame["outcome"].isin(OUTCOMES) | frame["due_s"].isna() | too_late]
+    told = frame["outcome"].isin(OUTCOMES) & frame["due_s"].notna() & frame["status"].between(0, 999)
+    bad = frame.index[~told | too_late]
     if len(bad) or not text.endswith("\n"):
         line = int(bad[0]) + 2 if len(bad) else len(frame) + 1
         raise BrokenRun(file, f"line {line} is cut off or malformed")
-    return frame.sort_values("due_s", kind="stable").reset_index(drop=True)
+    return frame.astype({"status": "int64"}).sort_values("due_s", kind="stable").reset_index(drop=True)
 
 
 def _table(file: Path, text: str, **options: Any) -> pd.DataFrame:
     """A CSV file's rows. Raises BrokenRun."""
     try:
         frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **options)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise BrokenRun(file, f"is cut off or malformed ({error})") from None
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for an index
         raise BrokenRun(file, "has a line with more columns than its header")

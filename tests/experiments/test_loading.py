@@ -103,6 +103,27 @@ def test_a_time_that_no_run_has_breaks_the_request_log(folder: Path, column: int
         load_run(folder)
 
 
+@pytest.mark.parametrize("status", ["inf", "1e500", LONG, "OK", "", "-1", "1000"])
+def test_a_status_is_one_of_http(folder: Path, status: str) -> None:
+    (folder / "requests.csv").write_text(f"{HEADER}1,1,1.1,get,{status},served,\n")
+    with pytest.raises(BrokenRun, match=r"requests\.csv: .*malformed"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize("more", [",x", ",x,y,z"])
+def test_a_line_with_more_columns_than_the_header_breaks_the_request_log(folder: Path, more: str) -> None:
+    row = "1,1,1.1,get,200,served,"
+    for before in ("", f"{row}\n"):
+        (folder / "requests.csv").write_text(f"{HEADER}{before}{row}{more}\n")
+        with pytest.raises(BrokenRun, match=r"requests\.csv: "):
+            load_run(folder)
+
+
+def test_columns_that_no_one_asked_for_are_left_out(folder: Path) -> None:
+    (folder / "requests.csv").write_text(f"mine,cause,{HEADER}inf,,1,1,1.1,get,200,served,\n")
+    assert set(load_run(folder).requests) == {*HEADER.strip().split(","), "cause"}
+
+
 @pytest.mark.parametrize("row", ["inf,1", "1e7,1", "1,inf", "1,-1e18", f"1,{LONG}", "1,", "nan,1"])
 @pytest.mark.parametrize("name", ["demand.csv", "oracle.csv"])
 def test_a_table_of_numbers_is_finite(folder: Path, name: str, row: str) -> None:

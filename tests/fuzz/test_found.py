@@ -121,6 +121,10 @@ FOUND: dict[str, tuple[str, bytes]] = {
         "records",
         REQUESTS + b"due_s,sent_s,done_s,kind,status,outcome,error\n9e9,,,put,0,dropped,\n",
     ),
+    "request whose status has no end": (
+        "records",
+        REQUESTS + b"due_s,sent_s,done_s,kind,status,outcome,error\n6.1,6.1,6.2,object,inf,served,\n",
+    ),
     "demand without end": ("records", DEMAND + b"t_s,instances\n0,1\ninf,1\n"),
 }
 
