@@ -12,14 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, model_validator
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from controller.spelling import plain
-from experiments.loading import LONGEST_REASON, BrokenRun, read_mapping
+from experiments.info import Name
+from experiments.journal import UNREADABLE
+from experiments.loading import LONGEST_REASON, BrokenRun, read_info, read_mapping
 from experiments.metrics.elasticity import elastic_speedup
 from experiments.metrics.figures import said, value_words
 from experiments.scenario import Expectation
@@ -123,11 +125,11 @@ def experiments_of(results: Path) -> list[Experiment]:
     for path in sorted(results.glob("*/run.json")):
         try:
             found = _read(path.parent)
-        except (BrokenRun, ValidationError, KeyError) as error:
+        except (BrokenRun, *UNREADABLE) as error:
             log.warning("%s: left out: %s", path.parent, plain(str(error))[:LONGEST_REASON])
             continue
         if found is not None:
-            runs[found.facts["name"], found.kind].append(found)
+            runs[found.facts.name, found.kind].append(found)
     made = (_experiment(kind, found) for (_, kind), found in runs.items())
     return sorted(made, key=lambda experiment: (experiment.order, experiment.name, experiment.kind))
 
@@ -170,7 +172,7 @@ class Facts(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    name: str
+    name: Name
     title: str
     hypothesis: str
     order: int
@@ -178,50 +180,53 @@ class Facts(BaseModel):
     arms: list[str]
     repeat: int
     set: str | None
+    expect: list[Expectation]
+
+    @model_validator(mode="after")
+    def _of_the_experiment(self) -> Self:
+        if self.arm not in self.arms:
+            raise ValueError(f"the arm {self.arm!r} is none of {self.arms}")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A complete run of an experiment; `facts` is what its run.json tells of that."""
+    """A complete run of an experiment."""
 
     run_id: str
     started: str
     kind: str
-    facts: Mapping[str, Any]
-    expect: tuple[Expectation, ...]
+    facts: Facts
     repeat: Repeat
 
 
 def _read(folder: Path) -> _Found | None:
-    """None for a run that is not complete, or of no experiment. Raises BrokenRun, ValidationError, KeyError."""
-    info = read_mapping(folder / "run.json")
-    facts = info.get("experiment")
-    if info.get("status") != "complete" or not isinstance(facts, dict):
+    """None for a run that is not complete, or of no experiment. Raises BrokenRun, or one of UNREADABLE."""
+    info = read_info(folder)
+    if info.get("status") != "complete" or info.get("experiment") is None:
         return None
-    Facts.model_validate(facts)
+    facts = Facts.model_validate(info["experiment"])
     summary = read_mapping(folder / "summary.json")
-    repeat = Repeat(folder.name, facts["repeat"], bool(summary["valid"]), scalars(summary))
-    expect = tuple(Expectation.model_validate(each) for each in facts["expect"])
-    return _Found(folder.name, str(info["started"]), str(info["kind"]), facts, expect, repeat)
+    repeat = Repeat(folder.name, facts.repeat, bool(summary["valid"]), scalars(summary))
+    return _Found(folder.name, info["started"], info["kind"], facts, repeat)
 
 
 def _experiment(kind: str, runs: Sequence[_Found]) -> Experiment:
     """At least one run; all of one name and one kind."""
     ordered = sorted(runs, key=lambda run: (run.started, run.run_id))
-    chosen = [run for run in ordered if run.facts["set"] == "standard"] or ordered
+    chosen = [run for run in ordered if run.facts.set == "standard"] or ordered
     newest = chosen[-1].facts
     counting: dict[tuple[str, int], Repeat] = {}  # a later run replaces an earlier one, a valid one no invalid one
     for run in chosen:
-        place = run.facts["arm"], run.repeat.number
+        place = run.facts.arm, run.repeat.number
         if place not in counting or run.repeat.valid or not counting[place].valid:
             counting[place] = run.repeat
     repeats = {
-        name: tuple(repeat for (arm, _), repeat in sorted(counting.items()) if arm == name) for name in newest["arms"]
+        name: tuple(counting[arm, number] for arm, number in sorted(counting) if arm == name) for name in newest.arms
     }
     arms = tuple(Arm(name, each, _figures(each)) for name, each in _with_speedup(repeats).items())
     return Experiment(
-        newest["name"], newest["title"], newest["hypothesis"], kind, newest["set"], newest["order"], arms,
-        chosen[-1].expect,
+        newest.name, newest.title, newest.hypothesis, kind, newest.set, newest.order, arms, tuple(newest.expect),
     )  # fmt: skip
 
 
@@ -241,7 +246,7 @@ def _with_speedup(repeats: Mapping[str, tuple[Repeat, ...]]) -> dict[str, tuple[
     for name, runs in repeats.items():
         arm, *load = name.split("/", 1)
         against = _figures(repeats.get("/".join([BASELINE, *load]), ()))
-        static = [against[each].mean for each in SPEEDUP_OF if each in against]
+        static = _shares({each: estimate.mean for each, estimate in against.items()})
         if arm == BASELINE or len(static) < len(SPEEDUP_OF):
             result[name] = runs
         else:
@@ -250,7 +255,12 @@ def _with_speedup(repeats: Mapping[str, tuple[Repeat, ...]]) -> dict[str, tuple[
 
 
 def _sped_up(run: Repeat, static: Sequence[float]) -> Repeat:
-    own = [run.figures[name] for name in SPEEDUP_OF if name in run.figures]
+    own = _shares(run.figures)
     if len(own) < len(SPEEDUP_OF):
         return run
     return Repeat(run.run_id, run.number, run.valid, {**run.figures, SPEEDUP: elastic_speedup(own, static)})
+
+
+def _shares(figures: Mapping[str, float]) -> list[float]:
+    """Those of SPEEDUP_OF that are shares; less than nothing is none."""
+    return [figures[name] for name in SPEEDUP_OF if figures.get(name, -1.0) >= 0]

@@ -1,7 +1,6 @@
 """A controller's journal as events on one axis of time, however often the controller was started."""
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,9 +8,12 @@ from typing import Any
 
 import yaml
 
+from experiments.content import is_number, json_of
+
 Event = dict[str, Any]
 
-LATEST_S = 1e12
+LONGEST_S = 1e7  # of a run, about 116 days; no time on its axis lies further from 0
+LATEST_S = 1e12  # of CLOCK_MONOTONIC
 # What the readers of JSON, YAML and CSV raise: for values that are not what they seem, for what is nested too deeply.
 UNREADABLE = (
     ValueError, yaml.YAMLError, csv.Error, RecursionError, TypeError, LookupError, AttributeError, ArithmeticError,
@@ -21,16 +23,17 @@ UNREADABLE = (
 def event_of(line: str) -> Event | None:
     """The event of a journal's line, None where it is none: cut off, malformed, or without a time or a name."""
     try:
-        event = json.loads(line)
+        event = json_of(line)
     except UNREADABLE:
         return None
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return None
-    return event if _is_time(event.get("t_s")) and _is_time(event.get("monotonic_s", 0)) else None
+    return event if is_time(event.get("t_s")) and is_time(event.get("monotonic_s", 0), LATEST_S) else None
 
 
-def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LATEST_S
+def is_time(value: Any, latest_s: float = LONGEST_S) -> bool:
+    """Is it a number of seconds, and a run's not too long for it?"""
+    return is_number(value) and abs(value) < latest_s
 
 
 def on_one_axis(events: Iterable[Event]) -> Iterator[Event]:
@@ -47,7 +50,8 @@ def on_one_axis(events: Iterable[Event]) -> Iterator[Event]:
 def read_journal(path: Path) -> list[Event]:
     """The journal's events; lines that were cut off, as the last one of a controller that was killed, are left out."""
     found = map(event_of, path.read_text(errors="replace").split("\n"))
-    return list(on_one_axis(event for event in found if event is not None))
+    events = on_one_axis(event for event in found if event is not None)
+    return [event for event in events if is_time(event["t_s"])]
 
 
 class Tail:

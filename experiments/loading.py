@@ -1,16 +1,18 @@
 """Reads run folders: `results/<run-id>/` becomes a `Run`, or one line that says which file is at fault."""
 
 import io
-import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
+from pydantic import ValidationError
 
 from controller.spelling import plain
-from experiments.journal import UNREADABLE, event_of, on_one_axis
+from experiments.content import LARGEST, is_number, json_of, yaml_of
+from experiments.info import RunInfo
+from experiments.journal import LONGEST_S, UNREADABLE, event_of, is_time, on_one_axis
 from loadgen.load import LoadError, OpenLoad, parse_load
 
 LEAKS_PREFIX = "leaks-"  # begins the name of a folder of a leak test, see experiments.soak.leaks
@@ -18,8 +20,12 @@ BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is n
 TUNE_PREFIX = "tune-"  # begins the name of a folder of a search for parameters, which is no run either
 SWEEP_PREFIX = "sweep-"  # and of a folder of a sweep, see experiments.sweep
 LONGEST_REASON = 300
+TIMES = ("due_s", "sent_s", "done_s")
+REQUEST_TYPES = {**dict.fromkeys((*TIMES, "status"), "float64"),
+                 **dict.fromkeys(("kind", "outcome", "error", "cause"), "str")}  # fmt: skip
 OUTCOMES = ("served", "rejected", "failed", "dropped")
 REQUEST_COLUMNS = ("due_s", "sent_s", "done_s", "kind", "status", "outcome", "error")
+TEXTS = ("instance", "name", "reason")  # of the journal; its other columns are numbers, or `ok`
 TICK_COLUMNS = ("t_s", "offered_rps", "booting", "standby", "in_service", "draining", "wanted")
 STAGES_MS = ("clone_ms", "address_ms", "application_ms", "balancer_ms")
 START_COLUMNS = ("t_s", "instance", *STAGES_MS, "total_ms")
@@ -54,6 +60,9 @@ class Run:
     FLOW_COLUMNS, a row a tick of such a run, amounts since the tick before; oracle, demand: STEP_COLUMNS, a row a step
     of the cheapest fleet that would have served everything and of the instances needed, empty where the run does not
     tell them; shadows: t_s, name, was, wanted, reason, a row for each change of what a shadow wanted.
+
+    All numbers are finite, and all times less than LONGEST_S; one that the journal does not tell is NaN, but never
+    `wanted` nor the instances in service. The fields of `info` are as experiments.info has them.
     """
 
     run_id: str
@@ -96,17 +105,17 @@ class Run:
         """What one instance may answer, in requests per second; None when the policy file does not say."""
         service = self.policy.get("service")
         limit = service.get("rate_limit") if isinstance(service, dict) else None
-        return float(limit) if isinstance(limit, int | float) and limit > 0 else None
+        return float(limit) if is_number(limit) and limit > 0 else None
 
 
 def load_run(folder: Path) -> Run:
     """The run in `folder`. Raises BrokenRun or IncompleteRun."""
-    info = read_mapping(folder / "run.json")
+    info = read_info(folder)
     status = info.get("status")
     if status != "complete":
         raise IncompleteRun(folder, str(status or "not given"))
     journal = read_journal(folder / "journal.jsonl")
-    ticks = frame_of(journal, "tick", TICK_COLUMNS)
+    ticks = frame_of(journal, "tick", TICK_COLUMNS, ("in_service", "wanted"))
     if ticks.empty:
         raise BrokenRun(folder / "journal.jsonl", "holds no tick")
     flows = read_numbers(folder / "flows.csv", FLOW_COLUMNS)
@@ -117,7 +126,7 @@ def load_run(folder: Path) -> Run:
         policy=read_mapping(folder / "policy.yaml"),
         summary=read_mapping(folder / "summary.json"),
         ticks=ticks,
-        decisions=frame_of(journal, "decision", ("t_s", "was", "wanted", "reason")),
+        decisions=frame_of(journal, "decision", ("t_s", "was", "wanted", "reason"), ("was", "wanted")),
         starts=frame_of(starts, "instance", START_COLUMNS),
         first_answers=frame_of(journal, "first_answer", ("t_s", "instance", "since_decision_ms")),
         reloads=frame_of(journal, "reload", ("t_s", "took_ms", "ok")),
@@ -125,7 +134,7 @@ def load_run(folder: Path) -> Run:
         flows=flows,
         oracle=read_numbers(folder / "oracle.csv", STEP_COLUMNS),
         demand=read_numbers(folder / "demand.csv", STEP_COLUMNS),
-        shadows=frame_of(journal, "shadow", ("t_s", "name", "was", "wanted", "reason")),
+        shadows=frame_of(journal, "shadow", ("t_s", "name", "was", "wanted", "reason"), ("name", "wanted")),
     )
 
 
@@ -139,15 +148,26 @@ def read_text(file: Path) -> str:
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
-    """The JSON or YAML mapping in `file`."""
+    """The JSON or YAML mapping in `file`; all in it is as experiments.content demands. Raises BrokenRun."""
     text = read_text(file)
     try:
-        value = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+        value = json_of(text) if file.suffix == ".json" else yaml_of(text)
     except UNREADABLE as error:
         raise BrokenRun(file, f"is cut off or malformed ({error})") from None
     if not isinstance(value, dict):
         raise BrokenRun(file, "should hold a mapping")
     return value
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """The run.json in `folder`, its fields as experiments.info has them. Raises BrokenRun."""
+    info = read_mapping(folder / "run.json")
+    try:
+        RunInfo.model_validate(info)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BrokenRun(folder / "run.json", f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return info
 
 
 def read_journal(file: Path) -> list[dict[str, Any]]:
@@ -158,42 +178,57 @@ def read_journal(file: Path) -> list[dict[str, Any]]:
         if event is None:
             raise BrokenRun(file, f"line {number} is cut off or malformed, or lacks `t_s` or `event`")
         events.append(event)
-    return list(on_one_axis(events))
+    moved = list(on_one_axis(events))
+    if not all(is_time(event["t_s"]) for event in moved):
+        raise BrokenRun(file, f"tells starts more than {LONGEST_S:g} s apart")
+    return moved
 
 
-def frame_of(events: list[dict[str, Any]], name: str, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The events called `name` as a frame sorted by time with at least `columns`; numbers where they are numbers."""
-    rows = [event for event in events if event["event"] == name]
-    frame = pd.DataFrame(rows, columns=list(columns))
-    for column in columns:
-        if column not in ("instance", "name", "reason", "ok"):
-            frame[column] = pd.to_numeric(frame[column], errors="coerce")
+def frame_of(
+    events: list[dict[str, Any]], name: str, columns: tuple[str, ...], needed: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """The events called `name` that tell what is `needed`, as a frame of these columns sorted by time. What is no text
+    in a column of texts, or no number in one of numbers, is missing."""
+    rows = [event for event in events if event["event"] == name and all(_is_told(event, each) for each in needed)]
+    frame = pd.DataFrame({
+        column: pd.Series([row[column] if _is_told(row, column) else math.nan for row in rows],
+                          dtype=None if rows else "object" if column in (*TEXTS, "ok") else "float64")
+        for column in columns
+    })  # fmt: skip
     return frame.sort_values("t_s", kind="stable").reset_index(drop=True)
+
+
+def _is_told(event: dict[str, Any], column: str) -> bool:
+    value = event.get(column)
+    if column in TEXTS:
+        return isinstance(value, str)
+    return isinstance(value, bool) if column == "ok" else is_number(value)
 
 
 def read_requests(file: Path) -> pd.DataFrame:
     """The request log, REQUEST_COLUMNS, sorted by the time each request was due."""
     text = read_text(file)
-    frame = _table(file, text, dtype={"outcome": str, "kind": str, "error": str})
+    frame = _table(file, text, dtype=REQUEST_TYPES)
+    frame = frame[[column for column in frame.columns if column in REQUEST_TYPES]]
     missing = [column for column in REQUEST_COLUMNS if column not in frame.columns]
     if missing:
         raise BrokenRun(file, f"lacks the column {missing[0]}")
     if frame.empty:
         raise BrokenRun(file, "holds no request")
-    for column in ("due_s", "sent_s", "done_s"):
-        frame[column] = pd.to_numeric(frame[column], errors="coerce")
-    bad = frame.index[~frame["outcome"].isin(OUTCOMES) | frame["due_s"].isna()]
+    too_late = (frame[list(TIMES)].abs() >= LONGEST_S).any(axis="columns")
+    told = frame["outcome"].isin(OUTCOMES) & frame["due_s"].notna() & frame["status"].between(0, 999)
+    bad = frame.index[~told | too_late]
     if len(bad) or not text.endswith("\n"):
         line = int(bad[0]) + 2 if len(bad) else len(frame) + 1
         raise BrokenRun(file, f"line {line} is cut off or malformed")
-    return frame.sort_values("due_s", kind="stable").reset_index(drop=True)
+    return frame.astype({"status": "int64"}).sort_values("due_s", kind="stable").reset_index(drop=True)
 
 
 def _table(file: Path, text: str, **options: Any) -> pd.DataFrame:
     """A CSV file's rows. Raises BrokenRun."""
     try:
         frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **options)
-    except ValueError as error:
+    except UNREADABLE as error:
         raise BrokenRun(file, f"is cut off or malformed ({error})") from None
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for an index
         raise BrokenRun(file, "has a line with more columns than its header")
@@ -205,6 +240,7 @@ def read_numbers(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not file.exists():
         return pd.DataFrame(columns=list(columns), dtype="float64")
     frame = _table(file, read_text(file), usecols=list(columns), dtype="float64")
-    if frame.empty or frame.isna().to_numpy().any():
+    bounded = (frame.abs() < LARGEST).to_numpy().all() and (frame["t_s"].abs() < LONGEST_S).all()  # NaN is not
+    if frame.empty or not bounded:
         raise BrokenRun(file, "is cut off or malformed")
     return frame.sort_values("t_s", kind="stable").reset_index(drop=True)

@@ -1,6 +1,5 @@
 """Whole experiments, one run after the other; what lies in the results already is not run again."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from pathlib import Path
 from experiments.capacity import measure
 from experiments.deciding import settings_of
 from experiments.describe import describe
+from experiments.loading import BrokenRun, read_mapping
 from experiments.metrics.capacity import RATE_LIMIT, capacity_of, mix_of
 from experiments.plan import PlannedRun, keys_of
 from experiments.processes import RunError, say
@@ -97,8 +97,8 @@ class Suite:
 
     def _is_valid(self, run_id: str) -> bool:
         try:
-            return bool(json.loads((self.results / run_id / "summary.json").read_text())["valid"])
-        except (OSError, ValueError, KeyError):
+            return read_mapping(self.results / run_id / "summary.json").get("valid") is True
+        except BrokenRun:
             return False
 
     def _left_s(self, runs: Sequence[PlannedRun]) -> float:

@@ -79,7 +79,8 @@ def is_known(results: Path, quick: bool = False) -> bool:
             told = read_mapping(file)
         except BrokenRun:
             continue
-        if told.get("policy") == policy and told.get("repeats", 0) >= repeats:
+        made = told.get("repeats")
+        if told.get("policy") == policy and isinstance(made, int) and made >= repeats:
             return True
     return False
 

@@ -16,7 +16,7 @@ class DocumentError(Fault):
     """The file cannot be read; the message is one line that names it."""
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML's safe loader without aliases, with which a short file can mean an endless document."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
@@ -33,7 +33,7 @@ def read_document(path: Path) -> Any:
             text = file.read(LARGEST_FILE + 1)
         if len(text) > LARGEST_FILE:
             raise DocumentError(f"{path}: is longer than {LARGEST_FILE} characters")
-        return yaml.load(text, _Loader)
+        return yaml.load(text, Loader)
     except DocumentError:
         raise
     except OSError as error:

@@ -24,6 +24,7 @@ import os
 import random
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -73,7 +74,10 @@ class Zygote:
 
     def _handle_request(self) -> bool:
         """Take one message and carry it out; False at the end of the stream."""
-        message, descriptors, flags, _ = socket.recv_fds(self._control, MESSAGE_BYTES, DESCRIPTORS)
+        try:
+            message, descriptors, flags, _ = socket.recv_fds(self._control, MESSAGE_BYTES, DESCRIPTORS)
+        except ConnectionError:  # the controller closed the socket with answers unread
+            return False
         if not message and not descriptors:
             return False
         try:
@@ -91,14 +95,16 @@ class Zygote:
         kernel.join_pids(pidfd)
         try:
             if os.fork() == 0:
-                self._fork_again(socket.socket(fileno=reply_fd), pidfd, cgroups)
+                self._fork_again(reply_fd, pidfd, cgroups)
         finally:
             kernel.join_pids(self._self_fd)
 
-    def _fork_again(self, reply: socket.socket, pidfd: int, cgroups: tuple[int, ...]) -> None:
+    def _fork_again(self, reply_fd: int, pidfd: int, cgroups: tuple[int, ...]) -> None:
         """Never returns, and no exception leaves it: the zygote's own code is not for its children."""
         status = 1
+        reply: socket.socket | None = None
         try:
+            reply = socket.socket(fileno=reply_fd)
             placed, place = os.pipe()
             child = os.fork()
             if child == 0:
@@ -111,7 +117,8 @@ class Zygote:
                 os.write(place, b"1")
                 status = 0
         except Exception as error:
-            reply.send(f"error {type(error).__name__}: {error}".encode()[:MESSAGE_BYTES])
+            if reply is not None:
+                reply.send(f"error {type(error).__name__}: {error}".encode()[:MESSAGE_BYTES])
         finally:
             os._exit(status)
 
@@ -152,6 +159,8 @@ def check_request(message: bytes, descriptors: list[int], flags: int) -> None:
         raise RequestError(f"unknown request {message[:40]!r}")
     if len(descriptors) < 2:
         raise RequestError(f"fork needs a reply socket and a pidfd, and came with {len(descriptors)} descriptors")
+    if not stat.S_ISSOCK(os.fstat(descriptors[0]).st_mode):
+        raise RequestError("the first descriptor is no socket to reply on")
 
 
 def close_all_but(*kept: int) -> None:

@@ -1,6 +1,5 @@
 """What instances can serve: as it was measured, or as their rate limit says."""
 
-import json
 import logging
 import math
 from bisect import bisect_left
@@ -16,12 +15,16 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from controller.config import Service
 from controller.spelling import plain
+from experiments.content import json_of
+from experiments.journal import UNREADABLE
 from loadgen.load import Load
 
 PREFIX = "capacity-"  # begins the name of a folder of results with such a measurement
 FILE = "capacity.json"
 RATE_LIMIT = "rate limit"
 WINDOW_S = 1.0  # of the rate limiter
+MOST_INSTANCES = 10_000
+LEAST_RPS, MOST_RPS = 1e-3, 1e9
 
 log = logging.getLogger("experiments")
 
@@ -62,22 +65,24 @@ class Capacity:
         return list(accumulate((math.ceil(rps * WINDOW_S - 1e-9) for rps in self.rps), max))
 
 
-class _Level(BaseModel):
-    instances: int = Field(ge=1)
-    capacity_rps: float = Field(gt=0, allow_inf_nan=False)
+class Level(BaseModel):
+    """So many instances, and the highest rate that they serve together."""
+
+    instances: int = Field(ge=1, le=MOST_INSTANCES)
+    capacity_rps: float = Field(ge=LEAST_RPS, le=MOST_RPS, allow_inf_nan=False)
 
 
-class _Measured(BaseModel):
-    """What is read of capacity.json."""
+class Measured(BaseModel):
+    """What is read of a capacity.json; further fields are not looked at."""
 
     quick: bool = False
     service: Service
     mix: dict[str, float] | None = None
-    levels: list[_Level] = Field(min_length=1)
+    levels: list[Level] = Field(min_length=1)
 
     @field_validator("levels")
     @classmethod
-    def _rising(cls, levels: list[_Level]) -> list[_Level]:
+    def _rising(cls, levels: list[Level]) -> list[Level]:
         numbers = [level.instances for level in levels]
         if numbers != sorted(set(numbers)):
             raise ValueError(f"instances {numbers} do not rise from level to level")
@@ -107,22 +112,22 @@ def capacity_of(
     return Capacity(RATE_LIMIT, (float(service.rate_limit),)) if service.rate_limit else None
 
 
-def _interpolated(levels: list[_Level]) -> tuple[float, ...]:
+def _interpolated(levels: list[Level]) -> tuple[float, ...]:
     """Levels between measured ones lie on a straight line."""
     instances, rps = [0, *(level.instances for level in levels)], [0.0, *(level.capacity_rps for level in levels)]
     return tuple(float(each) for each in np.interp(range(1, instances[-1] + 1), instances, rps))
 
 
-def _read(path: Path) -> _Measured | None:
+def _read(path: Path) -> Measured | None:
     """None for a measurement that was not completed; one that is broken is told and left out."""
     try:
-        return _Measured.model_validate(json.loads(path.read_text()))
+        return Measured.model_validate(json_of(path.read_text()))
     except FileNotFoundError:
         return None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         log.warning("%s: left out: %s: %s", path, plain(place), first["msg"])
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, *UNREADABLE) as error:
         log.warning("%s: left out: %s", path, plain(str(error)))
     return None

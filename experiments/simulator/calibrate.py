@@ -17,7 +17,7 @@ import numpy as np
 
 from controller.ports import BootWay
 from experiments.processes import RunError
-from experiments.simulator.compare import Recorded, read
+from experiments.simulator.compare import Recorded, read, readable
 from experiments.simulator.parameters import Empirical, Parameters
 
 QUIET, BUSY = 0.1, 0.5  # boots at the same time, on average: at most for "alone", at least for "beside others"
@@ -82,7 +82,8 @@ def calibrate(folders: Sequence[Path], base: Parameters) -> Parameters:
     for run in runs:
         if run.kind != "real":
             raise RunError(f"{run.run_id}: is {run.kind}, only real runs can be calibrated from")
-    return fitted(runs, base)
+    with readable(", ".join(run.run_id for run in runs)):
+        return fitted(runs, base)
 
 
 def fitted(runs: Sequence[Recorded], base: Parameters) -> Parameters:

@@ -1,7 +1,7 @@
 """A recorded run against the simulation of the same load and policy: how far the model can be trusted."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +13,7 @@ from controller.config import PolicyFile
 from experiments import summary
 from experiments.bench.table import aligned
 from experiments.journal import UNREADABLE, Event, read_journal
+from experiments.loading import BrokenRun, read_info
 from experiments.processes import RunError
 from experiments.runner import write_json
 from experiments.simulator.engine import Simulation
@@ -20,15 +21,17 @@ from experiments.simulator.parameters import Parameters
 from experiments.simulator.run import MemoryJournal, settings_of
 from loadgen.ledger import Record
 from loadgen.load import Load, OpenLoad, parse_load
+from loadgen.specs import MOST_S
 
 FILE = "simulated.json"
+LATEST_S = 3.0 * MOST_S  # since the controller's start: what is simulated again is simulated until then
 MOST_INSTANCE_SECONDS = 0.05  # relative
 MOST_NOT_SERVED = 0.01  # a percentage point
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A run of a results folder; times are seconds since its controller's start."""
+    """A run of a results folder; times are seconds since its controller's start, from 0 to LATEST_S."""
 
     run_id: str
     kind: str  # real or simulated
@@ -64,10 +67,21 @@ class Row:
         return None if self.real is None or self.simulated is None else self.simulated - self.real
 
 
+@contextmanager
+def readable(name: object) -> Iterator[None]:
+    """For what is done with a recorded run: what its files lack, or tell as no run does, is a RunError."""
+    try:
+        yield
+    except BrokenRun as error:
+        raise RunError(f"{name}: is no complete run ({error.note})") from error
+    except (OSError, *UNREADABLE) as error:
+        raise RunError(f"{name}: is no complete run ({type(error).__name__}: {error})") from error
+
+
 def read(folder: Path) -> Recorded:
     """A recorded run. Raises RunError."""
-    try:
-        told = json.loads((folder / "run.json").read_text())
+    with readable(folder):
+        told = read_info(folder)
         offered = dict(told["shape"])
         kind = offered.pop("kind")
         recorded = Recorded(
@@ -75,19 +89,30 @@ def read(folder: Path) -> Recorded:
             settings_of(folder / "policy.yaml"), told.get("settle_s"), told["machine"],
             read_journal(folder / "journal.jsonl"), summary.read_requests(folder / "requests.csv", 0.0),
         )  # fmt: skip
-    except (OSError, *UNREADABLE) as error:
-        raise RunError(f"{folder}: is no complete run ({error})") from error
-    if not recorded.records or not recorded.ticks_s:
-        raise RunError(f"{folder}: is no complete run (no request, or no tick)")
+        _check(recorded)
     return recorded
+
+
+def _check(run: Recorded) -> None:
+    """Raises ValueError."""
+    if not run.records or not run.ticks_s:
+        raise ValueError("no request, or no tick")
+    if isinstance(run.load, OpenLoad) and next(run.load.due_times(), None) is None:
+        raise ValueError("requests of a load without any")
+    requests_s = [time_s for record in run.records for time_s in record[:3] if time_s is not None]
+    if not all(0 <= time_s <= LATEST_S for time_s in (*requests_s, *run.ticks_s, run.origin_s)):
+        raise ValueError(f"a time that is not from 0 to {LATEST_S:g} s")
 
 
 def compare(folder: Path, parameters: Parameters, seed: int) -> list[Row]:
     """Simulate the recorded run in `folder`, write the differences into it, and return them. Raises RunError."""
     real = read(folder)
+    with readable(folder):
+        told = figures(real.events, real.records, real.load)
     events, records = simulate_again(real, parameters, seed)
-    rows = rows_of(figures(real.events, real.records, real.load), figures(events, records, real.load))
-    rows.append(Row("mean difference of the instances in service", 0.0, round(apart(real.events, events), 3)))
+    with readable(folder):
+        rows = rows_of(told, figures(events, records, real.load))
+        rows.append(Row("mean difference of the instances in service", 0.0, round(apart(real.events, events), 3)))
     write_json(folder / FILE, {
         "seed": seed, "parameters": parameters.provenance,
         "rows": [{**asdict(row), "difference": row.difference} for row in rows],

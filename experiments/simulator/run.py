@@ -13,6 +13,7 @@ from controller.judge import Judge
 from controller.ports import ControllerError
 from controller.reading import load
 from experiments import deciding
+from experiments.journal import LONGEST_S
 from experiments.machine import machine
 from experiments.processes import RunError
 from experiments.runner import Evidence
@@ -61,6 +62,8 @@ def simulate_flows(
         raise RunError("users that wait for their answers are no flow: simulate them without --fluid")
     settings, shadows = _deciding(scenario)
     settings, duration_s = scale.fleet(settings), scale.stretch * load.duration_s
+    if duration_s > LONGEST_S / 2:  # its course, until all have been served, must not be too long either
+        raise RunError(f"the load lasts {duration_s:g} s; at most {LONGEST_S / 2:g} s can be told: stretch it less")
     facts = {
         "machine": parameters.machine or machine(), "duration_s": duration_s,
         "simulation": {"fidelity": "flows", "seed": seed, **asdict(scale), "parameters": parameters.provenance},

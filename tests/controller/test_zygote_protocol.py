@@ -1,6 +1,7 @@
 """What the controller and the zygote say to each other, and what each does with nonsense. No root, no containers."""
 
 import array
+import contextlib
 import ctypes
 import os
 import socket
@@ -15,6 +16,7 @@ import pytest
 from controller import zygote
 from controller.zygote import Zygote, ZygoteError
 from webapp import kernel
+from webapp import zygote as served
 from webapp.zygote import DESCRIPTORS, MESSAGE_BYTES, RequestError, check_request, close_all_but
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +72,27 @@ def test_nonsense_is_answered_with_an_error(running: Running, message: bytes) ->
         assert running.control.recv(MESSAGE_BYTES).startswith(b"error ")
 
 
+def test_answers_that_nobody_read_are_no_fault_of_the_zygote(running: Running) -> None:
+    for _ in range(3):
+        running.send(b"rubbish", [])
+    while not running.control.recv(MESSAGE_BYTES, socket.MSG_PEEK):
+        pass
+    running.control.close()
+    _, said = running.process.communicate(timeout=PATIENCE_S)
+    assert (running.process.returncode, said) == (0, b"")
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/proc/self/ns/pid"])
+def test_child_whose_reply_socket_is_none_does_not_go_on_as_a_zygote(path: str) -> None:
+    made = served.Zygote.__new__(served.Zygote)
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            made._fork_again(os.open(path, os.O_RDONLY), -1, ())
+        os._exit(99)  # it came back
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
 def test_error_goes_to_the_reply_socket_that_came_along(running: Running) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
@@ -99,7 +122,13 @@ def test_descriptors_that_are_not_what_they_should_be_are_refused_and_closed(run
 def test_request_is_checked(message: bytes, count: int, flags: int) -> None:
     with pytest.raises(RequestError):
         check_request(message, list(range(count)), flags)
-    check_request(b"fork", [1, 2, 3], 0)
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/etc/hostname", "/proc/self/ns/pid"])
+def test_request_needs_a_socket_to_reply_on(reply: tuple[socket.socket, socket.socket], path: str) -> None:
+    check_request(b"fork", [reply[1].fileno(), 1, 2], 0)
+    with Path(path).open("rb") as file, pytest.raises(RequestError, match="no socket"):
+        check_request(b"fork", [file.fileno(), reply[1].fileno()], 0)
 
 
 @pytest.fixture

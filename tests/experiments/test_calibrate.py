@@ -1,5 +1,6 @@
 """From runs to parameters: what was put into a simulation must be found again in its records."""
 
+import re
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -131,3 +132,25 @@ def test_simulated_runs_are_refused(tmp_path: Path) -> None:
     folder, _ = simulate("ramp", scenario, tmp_path, default(), seed=1)
     with pytest.raises(RunError, match="is simulated, only real runs"):
         calibrate([folder], default())
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("journal.jsonl", '"took_ms"', '"what"'), ("journal.jsonl", '"clone_ms": ?[0-9.]+', '"clone_ms": "x"'),
+        ("journal.jsonl", '"took_ms": ?', '"took_ms": -'), ("journal.jsonl", '"cpu_percent"', '"what"'),
+        ("run.json", '"cores"', '"what"'), ("run.json", '"settle_s": ?[0-9.]+', '"settle_s": "x"'),
+    ],
+)  # fmt: skip
+def test_a_run_that_lacks_something_is_told_in_one_line(tmp_path: Path, file: str, old: str, new: str) -> None:
+    scenario = load_scenario("ramp", {"highest_rps": 60, "duration_s": 20})
+    folder, _ = simulate("ramp", scenario, tmp_path, default(), seed=1)
+    info = folder / "run.json"
+    info.write_text(info.read_text().replace('"simulated"', '"real"'))
+    calibrate([folder], default())
+    text = (folder / file).read_text()
+    assert re.search(old, text)
+    (folder / file).write_text(re.sub(old, new, text))
+    with pytest.raises(RunError, match="is no complete run") as caught:
+        calibrate([folder], default())
+    assert str(caught.value).isprintable()

@@ -1,6 +1,7 @@
 """A recorded run against its simulation."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from experiments.processes import RunError
 from experiments.scenario import load_scenario
 from experiments.simulator.compare import FILE, Row, apart, changes, compare, figures, read, rows_of, table
 from experiments.simulator.run import simulate
+from loadgen.load import OpenLoad
 from tests.experiments.build import STEP, changed, default, exactly, load, policy, simulated
 
 
@@ -90,4 +92,44 @@ def test_a_folder_that_is_no_run_is_told_in_one_line(tmp_path: Path, folder: Pat
         if path.name != name:
             (tmp_path / path.name).write_bytes(path.read_bytes())
     with pytest.raises(RunError, match="is no complete run"):
+        read(tmp_path)
+
+
+def spoilt(source: Path, folder: Path, name: str, old: str, new: str) -> Path:
+    """A copy of a run in which one file has other words."""
+    for path in source.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    text = (folder / name).read_text()
+    assert re.search(old, text)
+    (folder / name).write_text(re.sub(old, new, text))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("requests.csv", r"(?m)^\d+\.\d+,", "1000000000,"), ("requests.csv", r"(?m)^\d+\.\d+,", "nan,"),
+        ("requests.csv", r",\d+\.\d+,put", ",inf,put"),
+        ("journal.jsonl", r'"t_s": ?[\d.]+(?=.*"tick")', '"t_s": 9e6'),
+        ("journal.jsonl", '"was"', '"what"'), ("journal.jsonl", '"phase"', '"what"'),
+        ("journal.jsonl", '"instance":', '"what":'), ("journal.jsonl", '"wanted": ?\\d+', '"wanted": "many"'),
+        ("journal.jsonl", '"in_service"', '"what"'), ("journal.jsonl", '"policy"', '"what"'),
+        ("journal.jsonl", '"total_ms": ?[\\d.]+', '"total_ms": []'),
+        ("run.json", '"kind": "step"', '"kind": "none"'), ("run.json", '"seed": 1', '"seed": "x"'),
+    ],
+)  # fmt: skip
+def test_a_run_that_is_none_is_told_in_one_line(tmp_path: Path, folder: Path, name: str, old: str, new: str) -> None:
+    with pytest.raises(RunError, match="is no complete run") as caught:
+        compare(spoilt(folder, tmp_path, name, old, new), default(), seed=1)
+    assert str(caught.value).isprintable()
+
+
+def test_a_load_by_chance_without_a_request_has_no_beginning(tmp_path: Path, folder: Path) -> None:
+    rare = {"shape": "constant", "rate_rps": 0.1, "duration_s": 10, "arrivals": "poisson"}
+    loads = (load(**rare, seed=seed) for seed in range(99))
+    shape = next(each for each in loads if isinstance(each, OpenLoad) and not list(each.due_times())).model_dump()
+    spoilt(folder, tmp_path, "run.json", '"shape":', '"was":')
+    told = {**json.loads((tmp_path / "run.json").read_text()), "shape": {"kind": shape.pop("shape"), **shape}}
+    (tmp_path / "run.json").write_text(json.dumps(told))
+    with pytest.raises(RunError, match="a load without any"):
         read(tmp_path)

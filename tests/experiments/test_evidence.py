@@ -163,6 +163,50 @@ def test_what_is_no_run_of_an_experiment_is_left_out_and_what_is_broken_is_told(
     assert experiments_of(tmp_path / "nowhere") == []
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"expect": None}, {"expect": [None]}, {"expect": "x"}, {"arm": "other"}, {"arms": []}, {"name": "a/b"},
+        {"name": "../x"}, {"name": "a\0"}, {"name": ""}, {"kind": "a/b"}, {"started": None}, {"order": "1"},
+        {"title": "\ud800"}, {"repeat": 10**400}, {"status": "complete", "set": []},
+    ],
+)  # fmt: skip
+def test_one_run_that_cannot_be_read_leaves_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, changes: dict[str, Any]
+) -> None:
+    write_run(tmp_path, "10:00:00", {"offered": 1})
+    write_run(tmp_path, "10:00:01", {"offered": 2}, **{"repeat": 2, **changes})
+    with caplog.at_level(logging.WARNING):
+        (found,) = experiments_of(tmp_path)
+    assert [repeat.run_id for arm in found.arms for repeat in arm.repeats] == ["10:00:00"]
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].isprintable()
+
+
+def test_an_experiment_has_a_repeat_of_an_arm_that_it_names(tmp_path: Path) -> None:
+    write_run(tmp_path, "10:00:00", {"offered": 1}, arm="exec", arms=["exec"])
+    write_run(tmp_path, "10:00:01", {"offered": 1}, arm="zygote", arms=["zygote"])
+    (found,) = experiments_of(tmp_path)
+    assert [(arm.name, len(arm.repeats)) for arm in found.arms] == [("zygote", 1)]
+
+
+@pytest.mark.parametrize("wrong", ["hpa/spike", "static-mean/spike"])
+def test_no_speedup_comes_of_less_than_nothing(tmp_path: Path, wrong: str) -> None:
+    arms = ["hpa/spike", "static-mean/spike"]
+    for number, arm in enumerate(arms):
+        figures = dict.fromkeys(SPEEDUP_OF, 1.0) | ({"theta_u_percent": -0.5} if arm == wrong else {})
+        write_run(tmp_path, f"10:0{number}:00", figures, arm=arm, arms=arms)
+    assert all(SPEEDUP not in arm.figures for arm in experiments_of(tmp_path)[0].arms)
+
+
+def test_means_of_the_largest_figures_are_finite(tmp_path: Path) -> None:
+    for repeat, value in enumerate((9.9e17, -9.9e17, 9.9e17), start=1):
+        write_run(tmp_path, f"10:00:0{repeat}", {"offered": value}, repeat=repeat)
+    (found,) = experiments_of(tmp_path)
+    mean = found.arms[0].figures["offered"]
+    assert math.isfinite(mean.mean) and mean.half is not None and math.isfinite(mean.half)
+
+
 def test_speedup_is_against_the_mean_of_the_static_arm_under_the_same_load(tmp_path: Path) -> None:
     arms = ["hpa/spike", "static-mean/spike", "hpa/ramp"]
     values = {"hpa/spike": [(1, 2, 3, 4)], "static-mean/spike": [(10, 20, 30, 40), (20, 40, 60, 80)],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from experiments.metrics.capacity import RATE_LIMIT, Capacity, capacity_of
 
 SERVICE = {"rate_limit": 10, "overload": "reject"}
+LEVEL = '{"service": {"rate_limit": 10}, "levels": [{"instances": %d, "capacity_rps": %s}]}'
 LEVELS = st.lists(st.floats(0.1, 1000), min_size=1, max_size=8).map(tuple)
 
 
@@ -80,6 +81,11 @@ def test_without_a_limit_and_a_measurement_it_is_not_known(tmp_path: Path) -> No
             '{"service": {}, "levels": [{"instances": 2, "capacity_rps": 9}, {"instances": 1, "capacity_rps": 8}]}',
             "levels: Value error, instances [2, 1] do not rise",
         ),
+        (LEVEL % (10**9, "9"), "levels.0.instances"),
+        (LEVEL % (1, "5e-324"), "levels.0.capacity_rps"),
+        (LEVEL % (1, "9" * 400), "levels: [0]: capacity_rps: a number"),
+        ("[" * 100_000, "left out"),
+        ("[]", "left out"),
     ],
 )
 def test_a_broken_measurement_is_told_and_left_out(

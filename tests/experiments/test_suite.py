@@ -89,3 +89,13 @@ def test_a_run_that_fails_is_told_at_the_end_and_the_others_are_made(
     assert not make(runs, tmp_path).execute()
     assert folders(tmp_path) == ["oscillation-hysteresis"]
     assert capsys.readouterr().out.splitlines()[-1] == "failed: oscillation one threshold: no more"
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "", "{", '{"valid": "yes"}', "[" * 100_000])
+def test_a_run_whose_summary_cannot_be_read_is_not_valid_and_is_made_again(
+    runs: list[PlannedRun], tmp_path: Path, text: str
+) -> None:
+    make(runs[:1], tmp_path).execute()
+    (folder,) = tmp_path.iterdir()
+    (folder / "summary.json").write_text(text)
+    assert not make(runs[:1], tmp_path)._is_done(runs[0])

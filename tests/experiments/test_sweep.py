@@ -80,6 +80,9 @@ def test_a_sweep_is_known_while_the_policy_is_the_same_and_it_has_the_repeats(tm
     told = json.loads((folder / sweep.FACTS).read_text())
     (folder / sweep.FACTS).write_text(json.dumps({**told, "policy": {}}))
     assert not sweep.is_known(tmp_path, quick=True)
+    for repeats in ("3", None, [3]):
+        (folder / sweep.FACTS).write_text(json.dumps({**told, "repeats": repeats}))
+        assert not sweep.is_known(tmp_path, quick=True)
     (folder / sweep.FACTS).write_text("{")
     assert not sweep.is_known(tmp_path, quick=True)
 

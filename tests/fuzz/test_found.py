@@ -6,7 +6,15 @@ from tests.fuzz.target import LONGEST_INPUT, SLOW_S, at_most
 from tests.fuzz.targets import target_of
 
 STATISTICS = b"Pid: 7\n\n# pxname,%s\nentry,FRONTEND,%s,1,2,0,UP\nweb,BACKEND,0,0,0,0,UP\n\n"
-RUN, JOURNAL, REQUESTS, CAPACITY = b"\x00", b"\x03", b"\x04", b"\x08"  # of the target records
+# Of the target records:
+RUN, SUMMARY, POLICY, JOURNAL, REQUESTS, DEMAND = b"\x00", b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
+CAPACITY = b"\x08"
+COMPLETE = b'{"status": "complete", "started": "x", "kind": "real", "experiment": %s}'
+FACTS = (
+    b'{"name": "%s", "title": "", "hypothesis": "", "order": 1, "arm": "%s", "arms": ["a"], "repeat": 1,'
+    b' "set": null, "expect": %s}'
+)
+LEVELS = b'{"service": {"rate_limit": 10}, "levels": [{"instances": %s, "capacity_rps": %s}]}'
 SQUARE = b"{shape: square, period_s: 0.1, duration_s: 3600}"
 MANY = b", ".join(b"a%d: {}" % number for number in range(300))
 RULE = b"{when: {metric: served_rps, above: 1}, then: {add: 1}}, "
@@ -82,6 +90,42 @@ FOUND: dict[str, tuple[str, bytes]] = {
         b' "expect": []}}',
     ),
     "capacity nested too deeply": ("records", CAPACITY + b"[" * 100_000),
+    "capacity of as many instances as there are none": ("records", CAPACITY + LEVELS % (b"1000000000", b"9")),
+    "capacity of next to nothing": ("records", CAPACITY + LEVELS % (b"1", b"5e-324")),
+    "summary with a number of 400 digits": ("records", SUMMARY + b'{"valid": true, "offered": %s}' % (b"9" * 400)),
+    "summary whose mean has no end": ("records", SUMMARY + b'{"valid": true, "offered": 1.7e308}'),
+    "summary with a name that no file can hold": ("records", SUMMARY + b'{"valid": true, "\\ud800": 1}'),
+    "shares below nothing": (
+        "records",
+        SUMMARY + b'{"valid": true, "theta_u_percent": -7, "theta_o_percent": 1, "tau_u_percent": 1,'
+        b' "tau_o_percent": 1}',
+    ),
+    "expectations that are none": ("records", RUN + COMPLETE % (FACTS % (b"n", b"a", b"null"))),
+    "arm that the experiment does not have": ("records", RUN + COMPLETE % (FACTS % (b"n", b"b", b"[]"))),
+    "name of an experiment that leads elsewhere": ("records", RUN + COMPLETE % (FACTS % (b"../x", b"a", b"[]"))),
+    "name of an experiment that no file can have": ("records", RUN + COMPLETE % (FACTS % (b"a\\u0000", b"a", b"[]"))),
+    "run without a time": ("records", RUN + b'{"status": "complete", "shape": [], "faults": 1}'),
+    "rate limit of 400 digits": ("records", POLICY + b"service: {rate_limit: %s}" % (b"9" * 400)),
+    "policy that grows": ("records", POLICY + _grown(4)),
+    "journal with a number of 400 digits": (
+        "records",
+        JOURNAL + b'{"t_s": 1, "event": "tick", "in_service": 1, "wanted": %s}\n' % (b"9" * 400),
+    ),
+    "journal of a run of ages": ("records", JOURNAL + b'{"t_s": 9e11, "event": "tick"}\n'),
+    "decision that does not tell from what": (
+        "records",
+        JOURNAL + b'{"t_s": 1, "event": "tick", "in_service": 1, "wanted": 1}\n'
+        b'{"t_s": 2, "event": "decision", "wanted": 3}\n',
+    ),
+    "requests that are due in ages": (
+        "records",
+        REQUESTS + b"due_s,sent_s,done_s,kind,status,outcome,error\n9e9,,,put,0,dropped,\n",
+    ),
+    "request whose status has no end": (
+        "records",
+        REQUESTS + b"due_s,sent_s,done_s,kind,status,outcome,error\n6.1,6.1,6.2,object,inf,served,\n",
+    ),
+    "demand without end": ("records", DEMAND + b"t_s,instances\n0,1\ninf,1\n"),
 }
 
 
