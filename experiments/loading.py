@@ -38,16 +38,17 @@ class BrokenRun(Exception):
 
     def __init__(self, file: Path, reason: str) -> None:
         reason = plain(reason)[:LONGEST_REASON]
-        super().__init__(f"{file}: {reason}")
-        self.note = f"{file.parent.name}/{file.name}: {reason}"
+        super().__init__(f"{plain(str(file))}: {reason}")
+        self.note = f"{plain(f'{file.parent.name}/{file.name}')}: {reason}"
 
 
 class IncompleteRun(Exception):
     """A run that ended early: nothing is wrong with its files, but it has no place in a report."""
 
     def __init__(self, folder: Path, status: str) -> None:
-        super().__init__(f"{folder}: its status is {status}, not complete")
-        self.note = f"{folder.name}: its status is {status}"
+        status = plain(status)[:LONGEST_REASON]
+        super().__init__(f"{plain(str(folder))}: its status is {status}, not complete")
+        self.note = f"{plain(folder.name)}: its status is {status}"
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,14 @@
 import argparse
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from pathlib import Path
 
+import typst
+
+from controller.spelling import plain
 from experiments.evidence import write_means, write_runs
 from experiments.loading import (
     BENCH_PREFIX,
@@ -50,14 +56,15 @@ def load_singles(results: Path) -> tuple[list[Run], list[str]]:
     found = [path for path in results.iterdir() if path.is_dir()] if results.is_dir() else []
     folders = [path for path in found if not path.name.startswith(NO_RUN)]
     for folder in sorted(folders, key=lambda path: path.name, reverse=True):
+        named = plain(str(folder))
         try:
             if read_mapping(folder / "run.json").get("experiment") is None:
                 run = load_run(folder)
                 if run.requests.empty:
-                    print(f"skipped {folder}: simulated as flows, it has no requests to show", file=sys.stderr)
+                    print(f"skipped {named}: simulated as flows, it has no requests to show", file=sys.stderr)
                     continue
                 runs.append(run)
-                print(f"read {folder}: {len(runs[-1].requests):,} requests, {len(runs[-1].decisions)} decisions")
+                print(f"read {named}: {len(run.requests):,} requests, {len(run.decisions)} decisions")
         except BrokenRun as problem:
             print(f"skipped a broken run: {problem}", file=sys.stderr)
             notes.append(f"A broken run was left out: {problem.note}.")
@@ -78,11 +85,31 @@ def choose(runs: list[Run]) -> tuple[list[Run], str]:
     return list(newest.values()), f"Of {len(runs)} complete runs only the newest of each scenario{both} is shown."
 
 
+@contextmanager
+def heard(name: str) -> Iterator[list[logging.LogRecord]]:
+    """What is logged as `name` in this block, which is told nowhere else."""
+    handler, log = BufferingHandler(sys.maxsize), logging.getLogger(name)
+    log.addHandler(handler)
+    was, log.propagate = log.propagate, False
+    try:
+        yield handler.buffer
+    finally:
+        log.removeHandler(handler)
+        log.propagate = was
+
+
 def gather(results: Path) -> Contents:
     """What there is to report, with everything that had to be left out told and noted."""
-    studies, (runs, notes) = studies_of(results), load_singles(results)
+    with heard("experiments") as left_out:
+        studies = studies_of(results)
+    runs, notes = load_singles(results)
+    for line in [plain(record.getMessage()) for record in left_out]:
+        folder, _, reason = line.removeprefix(f"{results}/").partition(": ")
+        if not any(folder in note for note in notes):
+            print(line, file=sys.stderr)
+            notes.append(f"A run of an experiment was left out: {folder}: {reason.removeprefix('left out: ')}.")
     for study in studies:
-        print(f"read the experiment {study.name}: {plural(sum(len(arm.repeats) for arm in study.arms), 'run')}")
+        print(f"read the experiment {plain(study.name)}: {plural(sum(len(arm.repeats) for arm in study.arms), 'run')}")
     shown, fewer = choose(runs)
     if fewer:
         print(fewer)
@@ -92,7 +119,8 @@ def gather(results: Path) -> Contents:
     rises, broken_rises = newest_rises(results)
     trials, broken_trials = newest_trials(results)
     skipped_kinds = {
-        "benchmark": broken, "measurement of capacity": broken_too, "sweep": broken_rises, "trial": broken_trials
+        "benchmark": broken, "measurement of capacity": broken_too, "sweep": broken_rises,
+        "file of a trial": broken_trials,
     }  # fmt: skip
     for what, skipped in skipped_kinds.items():
         for note in skipped:
@@ -105,25 +133,32 @@ def main(argv: list[str] | None = None) -> int:
     options = arguments().parse_args(argv)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     contents = gather(options.results)
-    if not contents.studies and not contents.singles:
-        print(NO_RUNS.format(str(options.results).rstrip("/")), file=sys.stderr)
-        return 2
     try:
-        newest = contents.newest_run()
-        if options.figure and newest is not None:
-            options.figure.parent.mkdir(parents=True, exist_ok=True)
-            options.figure.write_text(signature_svg(newest, standalone=True), encoding="utf-8")
-            print(f"wrote the figure of {newest.run_id} to {options.figure}")
-        write_report(contents, options.output)
-        if contents.studies:
-            experiments = [study.experiment for study in contents.studies]
-            write_runs(options.output.with_name("runs.csv"), experiments)
-            write_means(options.output.with_name("means.csv"), experiments)
-    except OSError as error:
-        print(f"cannot write: {error}", file=sys.stderr)
+        shown = write_report(contents, options.output) if contents.is_some else contents
+        for note in shown.notes[len(contents.notes) :]:
+            print(note, file=sys.stderr)
+        if not shown.is_some:
+            print(NO_RUNS.format(plain(str(options.results).rstrip("/"))), file=sys.stderr)
+            return 2
+        write_beside(shown, options.output, options.figure)
+    except (OSError, UnicodeError, typst.TypstError) as error:
+        print(f"cannot write: {plain(str(error))}", file=sys.stderr)
         return 1
     print(f"{options.output}")
     return 0
+
+
+def write_beside(shown: Contents, output: Path, figure: Path | None) -> None:
+    """The newest run's figure, if it is asked for, and the experiments' figures as tables. Raises OSError."""
+    newest = shown.newest_run()
+    if figure and newest is not None:
+        figure.parent.mkdir(parents=True, exist_ok=True)
+        figure.write_text(signature_svg(newest, standalone=True), encoding="utf-8")
+        print(f"wrote the figure of {plain(newest.run_id)} to {figure}")
+    if shown.studies:
+        experiments = [study.experiment for study in shown.studies]
+        write_runs(output.with_name("runs.csv"), experiments)
+        write_means(output.with_name("means.csv"), experiments)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,9 @@ def models(twins: Sequence[Twin]) -> str:
 
 
 def of_singles(singles: Sequence[Run]) -> list[str]:
-    """A paragraph for the newest single run, and one for the others if there are any."""
+    """A paragraph for the newest single run, if there is one, and one for the others if there are any."""
+    if not singles:
+        return []
     newest, others = singles[0], singles[1:]
     shape = words.shape_words(environment.section(newest.info, "shape"))
     opening = (

@@ -4,15 +4,38 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from experiments.loading import BENCH_PREFIX, BrokenRun, read_mapping
 from report import words
+from report.records import LARGEST, Record, checked
 
 FILE = "bench.json"
 ENOUGH = {95: 5, 99: 100}  # samples for a percentile to mean anything
+
+
+class _Series(Record):
+    way: str
+    what: str
+    unit: str
+    detail: bool = False
+    samples: list[Annotated[float, Field(ge=-LARGEST, le=LARGEST)]]
+
+
+class _Group(Record):
+    name: str
+    title: str
+    notes: list[str]
+    series: list[_Series]
+
+
+class _Told(Record):
+    """What is read of bench.json."""
+
+    benchmarks: list[_Group]
 
 
 @dataclass(frozen=True)
@@ -67,19 +90,15 @@ def newest_bench(results: Path) -> tuple[Bench | None, list[str]]:
 def load_bench(file: Path) -> Bench:
     """The benchmarks in `file`. Raises BrokenRun."""
     info = read_mapping(file)
-    try:
-        return Bench(info, tuple(_group(entry) for entry in info["benchmarks"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BrokenRun(file, f"is not what the benchmarks write ({error!r})") from None
+    return Bench(info, tuple(map(_shown, checked(_Told, info, file).benchmarks)))
 
 
-def _group(entry: dict[str, Any]) -> Group:
+def _shown(group: _Group) -> Group:
     series = [
-        Series(str(each["way"]), str(each["what"]), str(each["unit"]), tuple(float(value) for value in each["samples"]))
-        for each in entry["series"]
-        if each["samples"] and not each.get("detail")
-    ]
-    return Group(str(entry["name"]), str(entry["title"]), tuple(map(str, entry["notes"])), tuple(series))
+        Series(each.way, each.what, each.unit, tuple(each.samples))
+        for each in group.series if each.samples and not each.detail
+    ]  # fmt: skip
+    return Group(group.name, group.title, tuple(group.notes), tuple(series))
 
 
 def bench_data(bench: Bench) -> dict[str, Any]:

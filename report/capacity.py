@@ -9,13 +9,39 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from pydantic import Field, field_validator
 
 from experiments.loading import BrokenRun, Run, read_mapping
 from experiments.metrics.capacity import FILE, PREFIX, RATE_LIMIT
 from report import environment, single, style, words
+from report.records import LARGEST, Amount, Record, checked
 from report.study import Study
 
 MOST_INSTANCES = 20  # for which the demand is shown
+
+
+class _Trial(Record):
+    rps: Amount
+    holds: bool
+
+
+class _Level(Record):
+    instances: int = Field(ge=1, le=10_000)
+    capacity_rps: float = Field(gt=0, le=LARGEST)
+    trials: list[_Trial]
+
+
+class _Told(Record):
+    """What is read of capacity.json."""
+
+    levels: list[_Level] = Field(min_length=1)
+
+    @field_validator("levels")
+    @classmethod
+    def _each_once(cls, levels: list[_Level]) -> list[_Level]:
+        if len({level.instances for level in levels}) < len(levels):
+            raise ValueError("two are of as many instances")
+        return levels
 
 
 @dataclass(frozen=True)
@@ -73,19 +99,10 @@ def load_capacities(results: Path) -> tuple[list[Capacity], list[str]]:
 def load_capacity(file: Path) -> Capacity:
     """The measurement in `file`. Raises BrokenRun."""
     info = read_mapping(file)
-    try:
-        levels = sorted(info["levels"], key=lambda level: int(level["instances"]))
-        trials = [Trial(int(level["instances"]), float(each["rps"]), bool(each["holds"]))
-                  for level in levels for each in level["trials"]]  # fmt: skip
-        counts = tuple(int(level["instances"]) for level in levels)
-        capacity = Capacity(
-            file.parent.name, info, counts, tuple(float(level["capacity_rps"]) for level in levels), tuple(trials)
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BrokenRun(file, f"is not what the calibration writes ({error!r})") from None
-    if not counts or min(capacity.capacity_rps) <= 0:
-        raise BrokenRun(file, "holds no capacity above zero")
-    return capacity
+    levels = sorted(checked(_Told, info, file).levels, key=lambda level: level.instances)
+    trials = [Trial(level.instances, each.rps, each.holds) for level in levels for each in level.trials]
+    counts, capacity_rps = zip(*((level.instances, level.capacity_rps) for level in levels), strict=True)
+    return Capacity(file.parent.name, info, counts, capacity_rps, tuple(trials))
 
 
 def capacity_data(capacity: Capacity) -> dict[str, Any]:

@@ -21,11 +21,13 @@ ENVIRONMENT = {
 
 
 def when(info: Info) -> datetime | None:
-    """When the run started, or None if its run.json does not hold an ISO time."""
+    """When the run started, or None if its run.json does not hold an ISO time that can be counted from 1970."""
     try:
-        return datetime.fromisoformat(str(info.get("started")))
-    except ValueError:
+        found = datetime.fromisoformat(str(info.get("started")))
+        found.timestamp()
+    except (ValueError, OverflowError):  # a time of no calendar has no timestamp
         return None
+    return found
 
 
 def date_words(info: Info) -> str:

@@ -15,6 +15,7 @@ from report.study import Study
 
 LATE_S = 1.0
 COLUMNS, ROW_MM, MOST = 6, 25.0, 24
+MOST_STEPS = 5000  # that are drawn of a load
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,7 @@ class Offered:
 def offered_of(name: str, run: Run) -> Offered:
     due_s = run.requests["due_s"].to_numpy(dtype=np.float64)
     since_s = due_s - due_s.min()
-    edges_s = np.arange(0.0, np.floor(since_s.max() / LATE_S) + 2) * LATE_S
-    counts = np.histogram(since_s, bins=edges_s)[0]
+    counts = np.bincount(np.floor(since_s / LATE_S).astype(np.int64))
     whole = counts[:-1] if len(counts) > 2 else counts  # the last second is cut off
     return Offered(name, whole / LATE_S)
 
@@ -80,13 +80,22 @@ def loads_figure(loads: Sequence[Offered]) -> Figure:
 
 
 def draw_load(axes: Axes, offered: Offered) -> None:
-    times_s = np.arange(len(offered.rps) + 1) * LATE_S
-    axes.stairs(offered.rps, times_s, color=style.BLUE, linewidth=0.9, fill=False, baseline=None)
+    rps, width_s = steps_of(offered.rps)
+    times_s = np.arange(len(rps) + 1) * width_s
+    axes.stairs(rps, times_s, color=style.BLUE, linewidth=0.9, fill=False, baseline=None)
     axes.set_xlim(0, times_s[-1])
-    axes.set_ylim(0, 1.1 * float(offered.rps.max()))
+    axes.set_ylim(0, 1.1 * float(rps.max()))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=3))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     axes.set_title(f"{offered.name}\nG {words.share(offered.difficulty, 1.0)}", loc="left", pad=3.0)
+
+
+def steps_of(rps: Floats) -> tuple[Floats, float]:
+    """The steps that are drawn and how long each is: a second, or of a long load so many that there are few; what is
+    left of the last one is not drawn."""
+    each = -(-len(rps) // MOST_STEPS)
+    whole = rps[: len(rps) // each * each].reshape(-1, each)
+    return np.asarray(whole.mean(axis=1), dtype=np.float64), each * LATE_S
 
 
 def finding(loads: Sequence[Offered]) -> str:

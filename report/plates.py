@@ -32,8 +32,9 @@ class Plates:
 
     def typeset(self, data: Mapping[str, Any], output: Path, made: datetime | None) -> None:
         """Let Typst set the report, with the typefaces that it carries itself and none of the host's; the same data
-        and figures give the same bytes."""
-        (self.folder / "data.json").write_text(json.dumps(data), encoding="utf-8")
+        and figures give the same bytes. Raises OSError, typst.TypstError."""
+        text = json.dumps(data, ensure_ascii=False)  # a half of a character, as \ud800, would end Typst
+        (self.folder / "data.json").write_bytes(text.encode("utf-8", errors="replace"))
         pdf = typst.compile(
             str(self.folder / "report.typ"),
             root=str(self.folder),

@@ -1,11 +1,20 @@
 """What is promised under faults and over time, with its bounds, and how much of it was kept."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from experiments.chaos import verdict as faults
 from experiments.soak import verdict as soak
 from report import words
+from report.records import Record
+
+
+class Point(Record):
+    """A promise, whether it was kept, and what was found, in words."""
+
+    name: str
+    held: bool
+    said: str
+
 
 UNDER_FAULTS = (
     f"Whatever breaks, at most {100 * faults.MOST_NOT_SERVED:g} % of the requests are not served, no acknowledged "
@@ -32,11 +41,11 @@ def promised(titles: Sequence[str]) -> str:
     return f"{under_faults}{over_time}{AT_THE_END}"
 
 
-def kept(points: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def kept(points: Mapping[str, Sequence[Point]]) -> str:
     """How many of the promises of these trials were kept, and which were not; the points of each by its title."""
     every = [point for each in points.values() for point in each]
-    broken = {title: [str(point["name"]) for point in each if not point["held"]] for title, each in points.items()}
+    broken = {title: [point.name for point in each if not point.held] for title, each in points.items()}
     named = [f"{words.listed(names)} ({title.lower()})" for title, names in broken.items() if names]
-    count = sum(bool(point["held"]) for point in every)
+    count = sum(point.held for point in every)
     told = f"{words.number(count)} of {words.plural(len(every), 'promise')} kept, over all trials shown."
     return f"{told} Not kept: {'; '.join(named)}." if named else told

@@ -1,7 +1,6 @@
 """Rises of the load by slope and boot time, as experiments/sweep.py simulated them, and real runs among them."""
 
 import contextlib
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,16 +9,60 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from experiments.loading import SWEEP_PREFIX, BrokenRun, read_mapping, read_text
+from experiments.journal import UNREADABLE
+from experiments.loading import SWEEP_PREFIX, BrokenRun, read_mapping
 from experiments.sweep import FACTS, FILE
 from report import environment, single, words
+from report.records import LARGEST, Amount, Count, Record, checked, read_table
 
 COLUMNS = ("boot_s", "slope_rps2", "too_few_s", "not_served")
-BOOT_PARTS_MS = ("clone_ms_p50", "address_ms_p50", "application_ms_p50")
-NEEDED = ("policy_file", "policy", "low_rps", "high_rps", "hold_s", "boots_at_once", "repeats")
+LEAST_SIDE, MOST_SIDE = 2, 40  # boot times, and slopes that are finite
 MOST_TOO_FEW_S = 1.0  # what the finding calls good
 APART = ("boot", "apply")  # keys of a policy file that the place in the figure tells, or that change little
+
+
+class _Told(Record):
+    """What is read of sweep.json."""
+
+    policy_file: str
+    policy: dict[str, Any]
+    low_rps: Amount
+    high_rps: Amount
+    hold_s: Amount
+    boots_at_once: Count
+    repeats: Count
+    parameters: dict[str, str] = Field(default_factory=dict)
+
+
+class _Summary(Record):
+    """What is read of the summary of a real run."""
+
+    valid: bool
+    offered: Count
+    served: Count
+    tau_u_percent: Amount
+    clone_ms_p50: Amount
+    address_ms_p50: Amount
+    application_ms_p50: Amount
+
+    @property
+    def boot_s(self) -> float:
+        return (self.clone_ms_p50 + self.address_ms_p50 + self.application_ms_p50) / 1000
+
+
+class _Shape(Record):
+    """What is read of the load of a real run."""
+
+    low_rps: Amount
+    peak_rps: Amount | None = None
+    high_rps: Amount = 0.0
+    duration_s: float = Field(gt=0, le=LARGEST)
+
+    @property
+    def rates_rps(self) -> tuple[float, float]:
+        return self.low_rps, self.high_rps if self.peak_rps is None else self.peak_rps
 
 
 @dataclass(frozen=True)
@@ -59,39 +102,53 @@ def newest_rises(results: Path) -> tuple[Rises | None, list[str]]:
 
 def load_rises(folder: Path, results: Path) -> Rises:
     """The sweep in `folder` and the real runs of `results` that belong to it. Raises BrokenRun."""
-    info, file = read_mapping(folder / FACTS), folder / FILE
-    missing = [key for key in NEEDED if key not in info]
+    info = read_mapping(folder / FACTS)
+    told = checked(_Told, info, folder / FACTS)
+    return Rises(info, cells_of(folder / FILE), tuple(real_rises(results, (told.low_rps, told.high_rps), told.policy)))
+
+
+def cells_of(file: Path) -> pd.DataFrame:
+    """The means of the repeats, a row a cell of a whole grid. Raises BrokenRun."""
+    frame = read_table(file, lambda name: name in COLUMNS)
+    missing = [name for name in COLUMNS if name not in frame]
     if missing:
-        raise BrokenRun(folder / FACTS, f"lacks {missing[0]}")
-    try:
-        frame = pd.read_csv(io.StringIO(read_text(file)), usecols=list(COLUMNS), dtype="float64")
-        cells = frame.groupby(["boot_s", "slope_rps2"], as_index=False).mean()
-        rates = float(info["low_rps"]), float(info["high_rps"])
-        policy = dict(info["policy"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BrokenRun(file, f"is not what a sweep writes ({error!r})") from None
-    if len(cells) < 1 or frame.isna().to_numpy().any():
+        raise BrokenRun(file, f"lacks the column {missing[0]}")
+    finite = frame.drop(columns="slope_rps2").abs().le(LARGEST).to_numpy().all()
+    if not finite or not (frame["boot_s"] > 0).all() or not (frame["slope_rps2"] > 0).all():
         raise BrokenRun(file, "is cut off or malformed")
-    return Rises(info, cells, tuple(real_rises(results, rates, policy)))
+    cells = frame.groupby(["boot_s", "slope_rps2"], as_index=False).mean()
+    boots_s, slopes = cells["boot_s"].unique(), cells["slope_rps2"].unique()
+    sides = len(boots_s), int(np.isfinite(slopes).sum())
+    whole = len(cells) == len(boots_s) * len(slopes)
+    if not whole or not LEAST_SIDE <= min(sides) <= max(sides) <= MOST_SIDE or (cells < 0).to_numpy().any():
+        raise BrokenRun(file, "holds no grid of boot times and slopes that can be shown")
+    return cells
 
 
 def real_rises(results: Path, rates: tuple[float, float], policy: Mapping[str, Any]) -> Iterator[RealRise]:
     """The valid real runs whose load rises between the same rates under the same policy."""
     for file in sorted(results.glob("*/run.json")):
         # A run that cannot be read is told of where it is shown; an older one may lack some of the figures.
-        with contextlib.suppress(BrokenRun, KeyError, TypeError):
+        with contextlib.suppress(BrokenRun, *UNREADABLE):
             info = read_mapping(file)
             shape = environment.section(info, "shape")
-            slope_rps2 = slope_of(shape)
-            if (info["kind"], info["status"]) == ("real", "complete") and slope_rps2 and rates_of(shape) == rates:
-                own, found = read_mapping(file.with_name("policy.yaml")), read_mapping(file.with_name("summary.json"))
-                if is_same(own, policy) and found["valid"]:
-                    yield real_rise(slope_rps2, shape["duration_s"], found)
+            if (info["kind"], info["status"]) == ("real", "complete") and shape.get("kind") in ("ramp", "step"):
+                rise = real_rise(file.parent, shape, rates, policy)
+                if rise is not None:
+                    yield rise
 
 
-def real_rise(slope_rps2: float, duration_s: float, found: Mapping[str, Any]) -> RealRise:
-    boot_s = sum(found[part] for part in BOOT_PARTS_MS) / 1000
-    return RealRise(boot_s, slope_rps2, found["tau_u_percent"] / 100 * duration_s, found["offered"] - found["served"])
+def real_rise(
+    folder: Path, shape: Mapping[str, Any], rates: tuple[float, float], policy: Mapping[str, Any]
+) -> RealRise | None:
+    """None where the run is not valid, or has other rates or another policy. Raises BrokenRun."""
+    load, slope_rps2 = checked(_Shape, shape, folder / "run.json"), slope_of(shape)
+    if load.rates_rps != rates or slope_rps2 is None or slope_rps2 <= 0:
+        return None
+    found = checked(_Summary, read_mapping(folder / "summary.json"), folder / "summary.json")
+    if not found.valid or not found.boot_s or not is_same(read_mapping(folder / "policy.yaml"), policy):
+        return None
+    return RealRise(found.boot_s, slope_rps2, found.tau_u_percent / 100 * load.duration_s, found.offered - found.served)
 
 
 def slope_of(shape: Mapping[str, Any]) -> float | None:
@@ -101,10 +158,6 @@ def slope_of(shape: Mapping[str, Any]) -> float | None:
     if shape.get("kind") != "ramp":
         return None
     return 2 * float(shape["peak_rps"] - shape["low_rps"]) / float(shape["duration_s"])
-
-
-def rates_of(shape: Mapping[str, Any]) -> tuple[float, float]:
-    return shape["low_rps"], shape.get("peak_rps", shape.get("high_rps", 0.0))
 
 
 def is_same(own: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:

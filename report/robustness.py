@@ -1,15 +1,18 @@
 """What was promised under faults and over time, and whether it was kept: the newest chaos run, soak and leak test."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from pydantic import Field
 
 from experiments.loading import LEAKS_PREFIX, BrokenRun, read_mapping
 from report import environment, promises, style, words
+from report.promises import Point
+from report.records import LARGEST, Amount, Count, Record, checked, read_table
 
 KINDS = {
     "kill-instance": "an instance is killed", "kill-application": "its application is killed",
@@ -18,24 +21,55 @@ KINDS = {
     "kill-balancer": "HAProxy is killed", "kill-controller": "the controller is killed",
     "pause-controller": "the controller hangs", "fill-disk": "the disk is full", "clock-jump": "the clock jumps",
 }  # fmt: skip
-MEMORY = "_rss_kib"
+MEMORY, RESOURCES = "_rss_kib", "resources.csv"
 FIGURE_MM = 52.0
+
+
+class Kind(Record):
+    """What came of all faults of a kind."""
+
+    kind: str
+    times: Count | None = None
+    right_s_p50: Amount | None = None
+    right_s_max: Amount | None = None
+    not_served: Count | None = None
+
+
+class Verdict(Record):
+    """What is read of chaos.json and leaks.json, each of which has a part of it."""
+
+    quick: bool = False
+    points: list[Point]
+    seed: int | None = None
+    by_kind: list[Kind] = Field(default_factory=list)
+    stopped: Count | None = None
+    reloads: Count | None = None
+
+
+class _Course(Record):
+    """What is read of a trial's run.json."""
+
+    status: str | None = None
+    faults: list[Any] | None = None
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One of them: its folder, what it is called, run.json or what tells the same, and its verdict."""
+    """One of them: its folder, what it is called, run.json or what tells the same, its verdict, how many faults were
+    planned, and of a soak, where it is known, the memory over time."""
 
     folder: Path
     title: str
     info: dict[str, Any]
-    verdict: dict[str, Any]
+    verdict: Verdict
+    faults: int = 0
+    memory: pd.DataFrame | None = None
 
 
 def newest_trials(results: Path) -> tuple[list[Trial], list[str]]:
-    """The newest chaos run, soak and leak test that came to their end, and a note for each newer one that is broken. A
-    short form only shows that it works, it has no place in a report."""
-    trials, notes = [], []
+    """The newest chaos run, soak and leak test that came to their end, and a note for each file that is broken. A short
+    form only shows that it works, it has no place in a report."""
+    trials, notes = [], list[str]()
     for title, pattern, read in (
         ("Chaos", "*-chaos/chaos.json", _run), ("Soak", "*-soak/chaos.json", _run),
         ("Leaks", f"{LEAKS_PREFIX}*/leaks.json", _leaks),
@@ -47,20 +81,42 @@ def newest_trials(results: Path) -> tuple[list[Trial], list[str]]:
                 notes.append(problem.note)
                 continue
             if found is not None:
-                trials.append(found)
+                trials.append(_with_memory(found, notes) if title == "Soak" else found)
                 break
     return trials, notes
 
 
 def _run(title: str, file: Path) -> Trial | None:
-    info, verdict = read_mapping(file.with_name("run.json")), read_mapping(file)
-    whole = info.get("status") == "complete" and not verdict.get("quick")
-    return Trial(file.parent, title, info, verdict) if whole else None
+    info, verdict = read_mapping(file.with_name("run.json")), checked(Verdict, read_mapping(file), file)
+    course = checked(_Course, info, file.with_name("run.json"))
+    whole = course.status == "complete" and not verdict.quick
+    return Trial(file.parent, title, info, verdict, len(course.faults or [])) if whole else None
 
 
 def _leaks(title: str, file: Path) -> Trial:
-    verdict = read_mapping(file)
-    return Trial(file.parent, title, verdict, verdict)
+    told = read_mapping(file)
+    return Trial(file.parent, title, told, checked(Verdict, told, file))
+
+
+def _with_memory(trial: Trial, notes: list[str]) -> Trial:
+    """With the memory over time where it was recorded; adds a note where it was not recorded well."""
+    file = trial.folder / RESOURCES
+    try:
+        return replace(trial, memory=_memory(file)) if file.exists() else trial
+    except BrokenRun as problem:
+        notes.append(problem.note)
+        return trial
+
+
+def _memory(file: Path) -> pd.DataFrame:
+    """The resident memory of each process in KiB, where it was there, at the times t_s. Raises BrokenRun."""
+    samples = read_table(file, lambda name: name == "t_s" or name.endswith(MEMORY)).dropna(axis="columns", how="all")
+    if "t_s" not in samples or len(samples.columns) < 2:
+        raise BrokenRun(file, f"lacks t_s or a column *{MEMORY}")
+    known = samples.abs().le(LARGEST)
+    if not known["t_s"].all() or not (known | samples.isna()).to_numpy().all():
+        raise BrokenRun(file, "is cut off or malformed")
+    return samples
 
 
 def robustness_data(trials: Sequence[Trial], save: Callable[[str, Figure], str]) -> dict[str, Any] | None:
@@ -69,46 +125,41 @@ def robustness_data(trials: Sequence[Trial], save: Callable[[str, Figure], str])
         return None
     return {
         "promised": promises.promised([trial.title for trial in trials]),
-        "kept": promises.kept({trial.title: trial.verdict.get("points", []) for trial in trials}),
+        "kept": promises.kept({trial.title: trial.verdict.points for trial in trials}),
         "trials": [_trial_data(trial, save) for trial in trials],
     }
 
 
 def _trial_data(trial: Trial, save: Callable[[str, Figure], str]) -> dict[str, Any]:
-    figure = memory_figure(trial.folder / "resources.csv") if trial.title == "Soak" else None
+    figure = memory_figure(trial.memory) if trial.memory is not None else None
     return {
         "title": trial.title, "id": trial.folder.name, "about": _about(trial),
         "machine": environment.machine_line(trial.info),
-        "points": [[str(point["name"]), "kept" if point["held"] else "not kept",
-                    str(point["said"])] for point in trial.verdict.get("points", [])],
-        "kinds": [_kind_row(row) for row in trial.verdict.get("by_kind", [])],
+        "points": [[point.name, "kept" if point.held else "not kept", point.said] for point in trial.verdict.points],
+        "kinds": [_kind_row(kind) for kind in trial.verdict.by_kind],
         "figure": save("soak-memory", figure) if figure is not None else None,
     }  # fmt: skip
 
 
 def _about(trial: Trial) -> str:
     if trial.title == "Leaks":
-        stopped, reloads = (words.number(trial.verdict.get(name)) for name in ("stopped", "reloads"))
+        stopped, reloads = words.number(trial.verdict.stopped), words.number(trial.verdict.reloads)
         return f"{stopped} instances started and stopped, HAProxy reloaded {reloads} times, as fast as it goes."
     shape = environment.section(trial.info, "shape")
-    seed, faults = words.plain(trial.verdict.get("seed", "–")), len(trial.info.get("faults") or [])
+    seed = "–" if trial.verdict.seed is None else trial.verdict.seed
     load = words.shape_words(shape)
-    return f"{load[:1].upper()}{load[1:]}; {words.plural(faults, 'fault')} drawn from the seed {seed}."
+    return f"{load[:1].upper()}{load[1:]}; {words.plural(trial.faults, 'fault')} drawn from the seed {seed}."
 
 
-def _kind_row(row: dict[str, Any]) -> list[str]:
+def _kind_row(kind: Kind) -> list[str]:
     return [
-        KINDS.get(str(row.get("kind")), str(row.get("kind"))), words.number(row.get("times")),
-        words.number(row.get("right_s_p50"), 2, " s"), words.number(row.get("right_s_max"), 2, " s"),
-        words.number(row.get("not_served")),
+        KINDS.get(kind.kind, kind.kind), words.number(kind.times), words.number(kind.right_s_p50, 2, " s"),
+        words.number(kind.right_s_max, 2, " s"), words.number(kind.not_served),
     ]  # fmt: skip
 
 
-def memory_figure(file: Path) -> Figure | None:
-    """Resident memory of each process over the time of a soak; None where it was not recorded."""
-    if not file.exists():
-        return None
-    samples = pd.read_csv(file)
+def memory_figure(samples: pd.DataFrame) -> Figure:
+    """Resident memory of each process over the time of a soak."""
     names = [name for name in samples if str(name).endswith(MEMORY)]
     looks = zip(names, ("-", "--", "-.", ":"), strict=False)
     with style.look():

@@ -41,7 +41,9 @@ def bin_edges(start_s: float, end_s: float, width_s: float) -> Floats:
 
 def bin_width_s(span_s: float, most_bins: int = 240) -> float:
     """The smallest round bin width that cuts `span_s` into at most `most_bins` bins."""
-    return next((width for width in NICE_WIDTHS_S if span_s / width <= most_bins), NICE_WIDTHS_S[-1])
+    longest_s = NICE_WIDTHS_S[-1]
+    multiple_s = longest_s * math.ceil(span_s / most_bins / longest_s)
+    return next((width for width in NICE_WIDTHS_S if span_s / width <= most_bins), multiple_s)
 
 
 def rate_per_bin(times_s: "pd.Series[float]", edges_s: Floats) -> Floats:

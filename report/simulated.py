@@ -1,7 +1,5 @@
 """Recorded runs against their simulation, as experiments/simulator/compare.py left it in a run's folder."""
 
-import contextlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from pydantic import Field, model_validator
 
-from experiments.loading import BrokenRun, IncompleteRun, Run, load_run
+from experiments.loading import BrokenRun, IncompleteRun, Run, load_run, read_mapping
 from experiments.simulator.compare import FILE
 from report import single, style, words
+from report.records import LARGEST, Amount, Count, Record, checked
 from report.signature import time_range_s
 from report.study import Study
 
@@ -26,13 +26,42 @@ SUMS = ("all", "runs", "machine")  # keys of the provenance that are of no singl
 LOOKS = {"real": style.LINES["in service"], "simulated": {**style.LINES["wanted"], "color": style.VERMILLION}}
 
 
+class Row(Record):
+    """One figure of both, and whether they differ little enough, where that is asked."""
+
+    name: str
+    real: float | None = Field(default=None, ge=-LARGEST, le=LARGEST)
+    simulated: float | None = Field(default=None, ge=-LARGEST, le=LARGEST)
+    within: bool | None = None
+
+
+class _Step(Record):
+    """From when on how many instances were in service."""
+
+    t_s: Amount
+    count: Count
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pair(cls, told: Any) -> Any:
+        return dict(zip(("t_s", "count"), told, strict=True)) if isinstance(told, list) and len(told) == 2 else told
+
+
+class _Told(Record):
+    """What is read of simulated.json."""
+
+    rows: list[Row]
+    in_service: list[_Step] = Field(min_length=1)
+    parameters: dict[str, str] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Twin:
     """A real run and what the simulator made of it: rows by their name, and the instances in service over time."""
 
     name: str
     run: Run
-    rows: dict[str, dict[str, Any]]
+    rows: dict[str, Row]
     in_service: tuple[tuple[float, int], ...]
     provenance: Mapping[str, str]  # of the model's figures
 
@@ -60,36 +89,39 @@ class Twin:
         return "" if known or not self.provenance else way
 
 
-def twins_of(studies: Iterable[Study]) -> list[Twin]:
-    """Of each arm the first repeat that was compared with its simulation."""
-    found = []
+def twins_of(studies: Iterable[Study], singles: Iterable[Run], results: Path) -> tuple[list[Twin], list[str]]:
+    """Of each arm the first repeat that was compared with its simulation, and the single runs that were; a note for
+    each file that is broken."""
+    found: list[Twin] = []
+    notes: list[str] = []
+    for name, folders in compared(studies, singles, results):
+        for folder in folders:
+            try:
+                found.append(load_twin(name, load_run(folder), folder))
+            except (BrokenRun, IncompleteRun) as problem:
+                notes.append(problem.note)
+            else:
+                break
+    return found, notes
+
+
+def compared(studies: Iterable[Study], singles: Iterable[Run], results: Path) -> Iterator[tuple[str, list[Path]]]:
+    """What was compared, with the folders of its runs."""
     for study in studies:
         for arm in study.arms:
-            folders = [study.results / repeat.run_id for repeat in arm.repeats]
+            folders = [results / repeat.run_id for repeat in arm.repeats]
             name = f"{study.name}{', ' + arm.name if arm.name else ''}"
-            found += [twin for twin in [next(compared(name, folders), None)] if twin is not None]
-    return found
+            yield name, [folder for folder in folders if (folder / FILE).exists()]
+    for run in singles:
+        if (results / run.run_id / FILE).exists():
+            yield single.name_of(run), [results / run.run_id]
 
 
-def compared(name: str, folders: Iterable[Path]) -> Iterator[Twin]:
-    for folder in folders:
-        if (folder / FILE).exists():
-            with contextlib.suppress(BrokenRun, IncompleteRun):
-                twin = load_twin(name, load_run(folder), folder)
-                if twin is not None:
-                    yield twin
-
-
-def load_twin(name: str, run: Run, folder: Path) -> Twin | None:
-    """None where the run was never compared, or its file is not what the comparison writes."""
-    try:
-        told = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        rows = {str(row["name"]): dict(row) for row in told["rows"]}
-        steps = tuple((float(t_s), int(count)) for t_s, count in told["in_service"])
-        provenance = {str(key): str(value) for key, value in told.get("parameters", {}).items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return Twin(name, run, rows, steps, provenance) if steps else None
+def load_twin(name: str, run: Run, folder: Path) -> Twin:
+    """The run with what its comparison wrote. Raises BrokenRun."""
+    told = checked(_Told, read_mapping(folder / FILE), folder / FILE)
+    rows = {row.name: row for row in told.rows}
+    return Twin(name, run, rows, tuple((step.t_s, step.count) for step in told.in_service), told.parameters)
 
 
 def twin_rows(twins: Sequence[Twin]) -> list[list[str]]:
@@ -99,7 +131,7 @@ def twin_rows(twins: Sequence[Twin]) -> list[list[str]]:
 
 def is_within(twin: Twin) -> bool:
     """Are all differences within the comparison's bounds?"""
-    return all(row.get("within") is not False for row in twin.rows.values())
+    return all(row.within is not False for row in twin.rows.values())
 
 
 def cost_difference(twin: Twin) -> float | None:
@@ -147,7 +179,7 @@ def in_sample_words(twins: Sequence[Twin]) -> str:
 def twin_row(twin: Twin) -> list[str]:
     real_s, simulated_s = both(twin, "instance seconds")
     lost, p95 = both(twin, "not served share"), both(twin, "latency ms p95")
-    apart = twin.rows.get("mean difference of the instances in service", {}).get("simulated")
+    _, apart = both(twin, "mean difference of the instances in service")
     off = cost_difference(twin)
     return [
         f"{twin.name}{f' {IN_SAMPLE}' if twin.in_sample else ''}", words.number(real_s), words.number(simulated_s),
@@ -158,9 +190,9 @@ def twin_row(twin: Twin) -> list[str]:
     ]  # fmt: skip
 
 
-def both(twin: Twin, name: str) -> tuple[Any, Any]:
-    row = twin.rows.get(name, {})
-    return row.get("real"), row.get("simulated")
+def both(twin: Twin, name: str) -> tuple[float | None, float | None]:
+    row = twin.rows.get(name, Row(name=name))
+    return row.real, row.simulated
 
 
 def twins_figure(twins: Sequence[Twin]) -> Figure:

@@ -1,7 +1,7 @@
 """The experiments of a results folder, each with the runs that its figures show."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -14,11 +14,13 @@ from experiments.verdict import Verdict, verdicts_of
 
 @dataclass(frozen=True)
 class Study:
-    """One experiment: the arms that were run, in their order; an arm that was only simulated is in `simulated`."""
+    """One experiment: the arms that were run, in their order; an arm that was only simulated is in `simulated`. The
+    notes on runs that no figure can show are in `unread` once these were looked for."""
 
     experiment: Experiment
     simulated: frozenset[str]
     results: Path
+    unread: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def name(self) -> str:
@@ -44,8 +46,8 @@ class Study:
         for repeat in from_the_middle(arm.repeats):
             try:
                 yield load_run(self.results / repeat.run_id)
-            except (BrokenRun, IncompleteRun):
-                continue
+            except (BrokenRun, IncompleteRun) as problem:
+                self.unread[repeat.run_id] = problem.note
 
     def infos(self) -> list[dict[str, Any]]:
         """The run.json of every run that counts."""

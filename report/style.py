@@ -1,6 +1,7 @@
 """One look for every figure: colour-blind-safe colours (Okabe and Ito) that differ in dash or hatch as well."""
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,9 +63,12 @@ STAGES: dict[str, dict[str, Any]] = {
     "first_answer": {"facecolor": "white", "edgecolor": BLACK, "hatch": "......"},
 }
 
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # no document may have these
+
 SETTINGS: dict[str, Any] = {
     "font.family": FIGURE_FONT,
     "mathtext.fontset": "stix",
+    "text.parse_math": False,
     "font.size": LABEL_PT,
     "axes.labelsize": LABEL_PT,
     "axes.titlesize": LABEL_PT,
@@ -138,5 +142,5 @@ def to_svg(figure: Figure, standalone: bool) -> str:
     buffer = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "path" if standalone else "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=not standalone)
-    svg = buffer.getvalue()
+    svg = NO_XML.sub("\ufffd", buffer.getvalue())
     return svg if standalone else svg.replace(FIGURE_FONT, PAGE_FONT)

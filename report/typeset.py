@@ -1,12 +1,14 @@
 """Everything that the page shows, gathered section by section, and the PDF that Typst makes of it."""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from experiments.loading import Run
+from controller.spelling import plain
+from experiments.journal import UNREADABLE
+from experiments.loading import LONGEST_REASON, BrokenRun, Run
 from experiments.scenario import names
 from report import chapters, comparison, environment, single, style, verdicts
 from report.abstract import abstract_of
@@ -19,12 +21,14 @@ from report.plates import Plates
 from report.rises import Rises
 from report.robustness import Trial, robustness_data
 from report.signature import HEIGHT_MM, signature_figure
-from report.simulated import Twin, load_twin, twins_of
+from report.simulated import Twin, twins_of
 from report.study import Study
 from report.words import listed
 
 TITLE = "Tidebed: autoscaling experiments on one host"
 MOST_SHADOWED = 2  # runs whose shadows are shown
+UNREAD = "Left out of figures and tables: {}."
+FAULTS: tuple[type[Exception], ...] = (BrokenRun, *UNREADABLE)  # that leave out what they come from
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Contents:
     trials: Sequence[Trial] = ()
 
     @property
+    def is_some(self) -> bool:
+        """Is there anything to make a report of?"""
+        return bool(self.studies or self.singles)
+
+    @property
     def shown(self) -> list[Run]:
         """The runs that have figures of their own: middle repeats, then single runs."""
         studies = [study for study in self.studies if study.name != comparison.NAME]
@@ -52,26 +61,76 @@ class Contents:
         return max(self.shown, key=lambda run: run.run_id, default=None)
 
     @property
+    def parts(self) -> "Iterator[tuple[str, Contents]]":
+        """All of it, each part alone and by its name."""
+        for study in self.studies:
+            yield f"the experiment {study.name}", Contents(self.results, studies=[study])
+        for run in self.singles:
+            yield f"the run {run.run_id}", Contents(self.results, singles=[run])
+        for capacity in self.capacities:
+            yield f"the measurement {capacity.name}", Contents(self.results, capacities=[capacity])
+        for trial in self.trials:
+            yield f"the trial {trial.folder.name}", Contents(self.results, trials=[trial])
+        if self.bench is not None:
+            yield f"the benchmarks {self.bench.info.get('bench_id', '')}", Contents(self.results, bench=self.bench)
+        if self.rises is not None:
+            yield "the newest sweep", Contents(self.results, rises=self.rises)
+
+    @property
     def infos(self) -> list[environment.Info]:
         """The run.json of every run that counts, the newest first."""
         infos = [info for study in self.studies for info in study.infos()] + [run.info for run in self.singles]
         return sorted(infos, key=lambda info: str(info.get("started")), reverse=True)
 
 
-def write_report(contents: Contents, output: Path) -> None:
-    """Typeset everything into the PDF `output`. The same contents give the same bytes."""
+def write_report(contents: Contents, output: Path) -> Contents:
+    """Typeset everything into the PDF `output`; returns what it shows, with a note for all that had to be left out, and
+    writes nothing where no study or run is left. The same contents give the same bytes. Raises OSError,
+    typst.TypstError."""
     with tempfile.TemporaryDirectory(prefix="tidebed-report-") as name:
         plates = Plates(Path(name))
-        infos = contents.infos
-        plates.typeset(page_data(contents, infos, plates), output, environment.when(infos[0]))
+        try:
+            data = page_data(contents, plates)
+        except FAULTS:
+            left = without_faulty(contents, plates)
+            if len(left.notes) == len(contents.notes):
+                raise
+            contents, data = left, page_data(left, plates) if left.is_some else {"notes": left.notes}
+        if contents.is_some:
+            plates.typeset(data, output, environment.when(contents.infos[0]))
+    return replace(contents, notes=data["notes"])
 
 
-def page_data(contents: Contents, infos: Sequence[environment.Info], plates: Plates) -> dict[str, Any]:
-    studies, singles = contents.studies, contents.singles
-    twins = compared_runs(contents)
+def without_faulty(contents: Contents, plates: Plates) -> Contents:
+    """What is left when each part that no page can be made of is noted and left out: the last resort for what the
+    readers let through."""
+    left, notes = Contents(contents.results), [*contents.notes]
+    for name, part in contents.parts:
+        try:
+            page_data(part, plates)
+        except FAULTS as error:
+            reason = plain(f"{type(error).__name__}: {error}")[:LONGEST_REASON]
+            notes.append(f"No page can be made of {plain(name)}, which is left out: {reason}.")
+        else:
+            left = joined(left, part)
+    return replace(left, notes=notes)
+
+
+def joined(first: Contents, second: Contents) -> Contents:
+    return Contents(
+        first.results, [*first.studies, *second.studies], [*first.singles, *second.singles],
+        [*first.notes, *second.notes], first.bench or second.bench, [*first.capacities, *second.capacities],
+        first.rises or second.rises, [*first.trials, *second.trials],
+    )  # fmt: skip
+
+
+def page_data(contents: Contents, plates: Plates) -> dict[str, Any]:
+    """What the page tells, with its figures written."""
+    studies, singles, infos = contents.studies, contents.singles, contents.infos or [{}]
+    twins, unread = twins_of([study for study in studies if study.name != comparison.NAME], singles, contents.results)
     compared = next((study for study in studies if study.name == comparison.NAME), None)
     shadowed = [run for run in contents.shown if len(run.shadows)][:MOST_SHADOWED]
-    return {
+    data = {
         "title": TITLE,
         "date": environment.date_words(infos[0]),
         "machine": environment.machine_line(infos[0]),
@@ -90,18 +149,17 @@ def page_data(contents: Contents, infos: Sequence[environment.Info], plates: Pla
         "missing": missing(contents, twins),
         "environment": environment.environment_rows(infos),
         "definitions": DEFINITIONS,
-        "notes": list(contents.notes),
         "overview": single.overview_rows(singles),
         "runs": [chapters.run_section(run, singles, f"run-{number}", plates) for number, run in enumerate(singles, 1)],
         "bench": chapters.bench_section(contents.bench, plates),
     }
+    return data | {"notes": notes_of(contents, unread)}
 
 
-def compared_runs(contents: Contents) -> list[Twin]:
-    """The runs that were compared with their simulation, those of the comparison of policies aside."""
-    single_runs = (load_twin(single.name_of(run), run, contents.results / run.run_id) for run in contents.singles)
-    studies = [study for study in contents.studies if study.name != comparison.NAME]
-    return [*twins_of(studies), *(twin for twin in single_runs if twin is not None)]
+def notes_of(contents: Contents, unread: Sequence[str]) -> list[str]:
+    """What had to be left out, with what was found so while the figures were made, each once."""
+    runs = [note for study in contents.studies for note in study.unread.values()]
+    return list(dict.fromkeys([*contents.notes, *(UNREAD.format(note) for note in [*unread, *runs])]))
 
 
 def missing(contents: Contents, twins: Sequence[Twin]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from experiments.loading import load_run
-from report.loads import Offered, finding, loads_of, offered_of
+from report.loads import MOST_STEPS, Offered, finding, loads_of, offered_of, steps_of
 from report.study import studies_of
 from tests.report.synthetic import INFO, copy_run, write_experiment
 from tests.report.test_report import build, needs_pdftotext, text_of
@@ -21,6 +21,14 @@ def test_difficulty_is_what_a_fleet_lacks_that_is_a_second_late() -> None:
     assert offered(5, 15, 5, 5).difficulty == pytest.approx(10 / 30)
     assert offered(20, 15, 5).difficulty == 0
     assert offered(0, 10, 0, 10).difficulty == 1
+
+
+@pytest.mark.parametrize("seconds", [1, MOST_STEPS, MOST_STEPS + 1, 10 * MOST_STEPS + 7, 10_000_000])
+def test_of_a_long_load_each_drawn_step_is_the_mean_of_several_seconds(seconds: int) -> None:
+    rps, width_s = steps_of(np.arange(seconds, dtype=np.float64))
+    assert 0 < len(rps) <= MOST_STEPS
+    assert seconds - width_s < len(rps) * width_s <= seconds
+    assert rps[0] == pytest.approx((width_s - 1) / 2)
 
 
 def test_requests_are_counted_by_the_second_from_the_first_one(source: Path) -> None:

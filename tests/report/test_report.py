@@ -30,6 +30,15 @@ def build(results: Path, *options: str) -> Path:
     return output
 
 
+def report_of(results: Path, capsys: pytest.CaptureFixture[str]) -> tuple[list[str], str]:
+    """The lines of a report that is made, and its text without white space, empty where that cannot be had."""
+    output = results.parent / "report.pdf"
+    assert main(["--results", str(results), "--output", str(output)]) == 0
+    assert output.read_bytes().startswith(b"%PDF")
+    text = re.sub(r"\s", "", text_of(output)) if shutil.which("pdftotext") else ""
+    return capsys.readouterr().err.splitlines(), text
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp("runs") / "results"

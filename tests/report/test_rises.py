@@ -130,7 +130,7 @@ def test_numbers_have_two_digits() -> None:
     ("file", "text", "told"),
     [
         ("sweep.json", "{}", "sweep.json: lacks policy_file"),
-        ("sweep.csv", "boot_s,slope_rps2\n1,2\n", "sweep.csv: is not what a sweep writes"),
+        ("sweep.csv", "boot_s,slope_rps2\n1,2\n", "sweep.csv: lacks the column too_few_s"),
         ("sweep.csv", "boot_s,slope_rps2,too_few_s,not_served\n", "sweep.csv: is cut off or malformed"),
         ("sweep.csv", "boot_s,slope_rps2,too_few_s,not_served\n1,2,3,\n", "sweep.csv: is cut off or malformed"),
     ],

@@ -27,6 +27,8 @@ def test_bins_cover_the_range_and_are_aligned_to_their_width() -> None:
     assert series.bin_edges(3.0, 9.0, 2.0).tolist() == [2.0, 4.0, 6.0, 8.0, 10.0]
     assert series.bin_width_s(200) == 1.0
     assert series.bin_width_s(3600) == 20.0
+    assert series.bin_width_s(200_000) == 1200.0
+    assert 1e7 / series.bin_width_s(1e7) <= 240
 
 
 def test_provision_says_how_many_instances_lack_or_are_too_many() -> None:

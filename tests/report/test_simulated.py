@@ -29,7 +29,8 @@ def test_the_first_compared_repeat_of_each_arm_counts(tmp_path: Path, source: Pa
     write_comparison(folders[1], 1100.0)
     write_comparison(folders[2], 950.0, within=False)
     (folders[0] / "simulated.json").write_text("{")
-    twins = twins_of(studies_of(tmp_path))
+    twins, (note,) = twins_of(studies_of(tmp_path), [], tmp_path)
+    assert note.startswith(f"{folders[0].name}/simulated.json: is cut off")
     assert [(twin.name, twin.run.run_id) for twin in twins] == [
         ("x, a", folders[1].name), ("x, b", folders[2].name)
     ]  # fmt: skip
@@ -50,7 +51,7 @@ def test_a_run_that_the_model_was_made_from_is_marked_and_what_has_another_sourc
     own = f"29 boots by exec in the run {folders[1].name}"
     parts = {f"instances.exec.{part}": own for part in ("clone", "address")}
     write_comparison(folders[1], 1000.0, parameters={**told, **parts})
-    twins = twins_of(studies_of(tmp_path))
+    twins, _ = twins_of(studies_of(tmp_path), [], tmp_path)
     assert [row[0] for row in twin_rows(twins)] == ["x, a", "x, b *"]
     assert summary(twins) == (
         "Of 2 runs (1 in-sample) 2 lie within the table’s bounds; instance-seconds differ by at most 10.0 %. The "
@@ -63,7 +64,8 @@ def test_a_run_that_the_model_was_made_from_is_marked_and_what_has_another_sourc
 def test_a_way_of_booting_that_the_model_names_no_source_of_is_told(tmp_path: Path, source: Path) -> None:
     (folder,) = write_experiment(tmp_path, source, "x", {"": [{}]})
     write_comparison(folder, 1000.0, parameters={"runs": "some runs", "instances.zygote.clone": "9 boots in the runs"})
-    assert summary(twins_of(studies_of(tmp_path))).endswith("from some runs. For boots by exec it names no source.")
+    twins, _ = twins_of(studies_of(tmp_path), [], tmp_path)
+    assert summary(twins).endswith("from some runs. For boots by exec it names no source.")
 
 
 @needs_pdftotext
