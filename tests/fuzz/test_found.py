@@ -133,6 +133,7 @@ LARGE: dict[str, tuple[str, bytes]] = {
     "rules without end": ("policy", b"policy: {rules: [" + RULE * 1200),
     "list in a list in a list": ("policy", b"[" * LONGEST_INPUT),
     "mapping in a mapping": ("policy", b"{a: " * (LONGEST_INPUT // 4)),
+    "mapping as a key of a mapping": ("records", POLICY + b"{" * LONGEST_INPUT),
     "documents without end": ("policy", b"---\na: 1\n" * 7000),
     "key as long as the file": ("policy", b"instances" * 7000 + b": 1\n"),
     "number as long as the file": ("policy", b"tick_s: " + b"9" * 60_000),

@@ -194,8 +194,11 @@ def test_a_load_is_read_from_yaml_and_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{shape: saw}", "'saw' is no shape"), ("{shape: [", "not YAML"), ("", "is no mapping"), (None, "No such file")],
-)
+    [
+        ("{shape: saw}", "'saw' is no shape"), ("{shape: [", "not YAML"), ("", "is no mapping"), (None, "No such file"),
+        (100 * "{a: " + 100 * "}", "at most 100"), ("{shape: &a ramp, x: *a}", "aliases are not"),
+    ],
+)  # fmt: skip
 def test_a_file_that_is_no_load_is_named(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "load.yaml"
     if text is not None:
