@@ -11,6 +11,7 @@ import yaml
 from controller.ports import ControllerError
 
 LARGEST_FILE = 100_000
+DEEPEST = 100  # brackets in one another; to scan a line takes the square of those that are open
 HCL = re.compile(r'^\s*(job|group|scaling|policy)\s*("[^"]*"\s*)*\{', re.MULTILINE)
 
 
@@ -57,6 +58,12 @@ class _Loader(yaml.SafeLoader):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(problem="aliases are not allowed, write the value out", problem_mark=mark)
         return super().compose_node(parent, index)
+
+    def fetch_flow_collection_start(self, token: Any) -> Any:
+        if self.flow_level == DEEPEST:
+            mark = self.get_mark()
+            raise yaml.MarkedYAMLError(problem=f"more than {DEEPEST} brackets are open", problem_mark=mark)
+        return super().fetch_flow_collection_start(token)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()

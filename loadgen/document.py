@@ -10,7 +10,7 @@ import yaml
 from loadgen.faults import Fault, shown
 
 LARGEST_FILE = 100_000  # characters
-DEEPEST = 100  # lists and mappings in one another; to scan a line takes the square of those that are open
+DEEPEST = 100  # brackets in one another; to scan a line takes the square of those that are open
 
 
 class DocumentError(Fault):
@@ -18,23 +18,19 @@ class DocumentError(Fault):
 
 
 class Loader(yaml.SafeLoader):
-    """YAML's safe loader without aliases, with which a short file can mean an endless document, and without depth."""
-
-    _depth = 0
+    """YAML's safe loader without aliases, with which a short file can mean an endless document."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise self._refusal("aliases are not allowed, write the value out")
-        if self._depth == DEEPEST:
-            raise self._refusal(f"is nested too deeply, at most {DEEPEST} lists and mappings lie in one another")
-        self._depth += 1
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed, write the value out", problem_mark=mark)
+        return super().compose_node(parent, index)
 
-    def _refusal(self, problem: str) -> yaml.MarkedYAMLError:
-        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-        return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+    def fetch_flow_collection_start(self, token: Any) -> Any:
+        if self.flow_level == DEEPEST:
+            mark = self.get_mark()
+            raise yaml.MarkedYAMLError(problem=f"more than {DEEPEST} brackets are open", problem_mark=mark)
+        return super().fetch_flow_collection_start(token)
 
 
 def read_document(path: Path) -> Any:
@@ -53,5 +49,7 @@ def read_document(path: Path) -> Any:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise DocumentError(f"{path}: is not YAML: {place}{error.problem}") from error
+    except RecursionError as error:
+        raise DocumentError(f"{path}: is nested too deeply") from error
     except Exception as error:  # YAML's constructors raise errors of every kind for values that are not what they seem
         raise DocumentError(f"{path}: is not YAML: {shown(str(error))}") from error

@@ -6,15 +6,14 @@ users that wait for each response, sends less when the server is slow and so hid
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import gevent  # type: ignore[import-untyped]
+import psutil  # type: ignore[import-untyped]
 from locust import FastHttpUser, events, task
 from locust.env import Environment
 from locust.event import EventHook
@@ -130,8 +129,9 @@ def _start_up(environment: Environment, form: Form) -> None:
 
 def _end_forks() -> None:
     """End the workers of --processes: Locust leaves behind those that have not connected yet, for five minutes."""
-    for pid in Path("/proc/thread-self/children").read_text().split():
-        os.kill(int(pid), signal.SIGTERM)
+    for worker in psutil.Process().children():
+        with suppress(psutil.Error):
+            worker.terminate()
 
 
 def _given(environment: Environment, form: Form) -> tuple[Load, Sending]:

@@ -105,7 +105,7 @@ def gather(results: Path) -> Contents:
     runs, notes = load_singles(results)
     for line in [plain(record.getMessage()) for record in left_out]:
         folder, _, reason = line.removeprefix(f"{results}/").partition(": ")
-        if not any(folder in note for note in notes):
+        if not any(f" {folder}/" in note for note in notes):
             print(line, file=sys.stderr)
             notes.append(f"A run of an experiment was left out: {folder}: {reason.removeprefix('left out: ')}.")
     for study in studies:

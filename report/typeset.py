@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ class Contents:
         if self.rises is not None:
             yield "the newest sweep", Contents(self.results, rises=self.rises)
 
-    @property
+    @cached_property
     def infos(self) -> list[environment.Info]:
         """The run.json of every run that counts, the newest first."""
         infos = [info for study in self.studies for info in study.infos()] + [run.info for run in self.singles]

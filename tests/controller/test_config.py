@@ -130,6 +130,7 @@ BROKEN = {
     "two colons": ("a: b: c\n", "line 1, column 5: mapping values are not allowed here"),
     "tab": ("a:\n\t- b\n", "line 2, column 1: found character '\\t' that cannot start any token"),
     "unknown alias": ("a: *b\n", "line 1, column 4: aliases are not allowed, write the value out"),
+    "brackets in brackets": ("a: " + "[" * 101 + "]" * 101, "line 1, column 104: more than 100 brackets are open"),
     "two documents": ("---\na: 1\n---\nb: 2\n", "holds 2 documents; a policy is one"),
     "python object": ("a: !!python/object:os.system x", "line 1, column 4: could not determine a constructor"),
     "list": ("- 1\n", "must be a mapping with the keys instances, tick_s, rate_window_s, apply, boot, service, limits"),

@@ -34,7 +34,7 @@ def test_killed_instance_is_replaced_and_told(tmp_path: Path) -> None:
     assert 0 <= failed[0]["t_s"] - fault["t_s"] < 10
     assert found.ticks["in_service"].iloc[-1] == 2
     last = found.requests[found.requests["due_s"] > found.requests["due_s"].max() - 3]
-    assert "served" in set(last["outcome"])
+    assert (last["outcome"] == "served").mean() > 0.5
 
 
 def test_users_that_wait_share_a_fleet_that_grows(tmp_path: Path) -> None:
@@ -49,5 +49,5 @@ def test_capacity_of_an_instance_is_what_its_rate_limit_allows(tmp_path: Path) -
     folder = measure("ramp", planned("ramp", quick=True)[0].scenario, tmp_path, quick=True)
     (level,) = json.loads((folder / "capacity.json").read_text())["levels"]
     assert level["instances"] == 1
-    assert 0 < level["capacity_rps"] <= 10.5
+    assert 5 < level["capacity_rps"] <= 10.5
     assert any(trial["rps"] > level["capacity_rps"] and not trial["holds"] for trial in level["trials"])

@@ -196,7 +196,8 @@ def test_a_load_is_read_from_yaml_and_json(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{shape: saw}", "'saw' is no shape"), ("{shape: [", "not YAML"), ("", "is no mapping"), (None, "No such file"),
-        (100 * "{a: " + 100 * "}", "at most 100"), ("{shape: &a ramp, x: *a}", "aliases are not"),
+        (101 * "{a: " + 101 * "}", "more than 100"), ("{shape: &a ramp, x: *a}", "aliases are not"),
+        ("- " * 5000, "nested too deeply"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_load_is_named(tmp_path: Path, text: str | None, message: str) -> None:
