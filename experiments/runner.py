@@ -247,7 +247,9 @@ class Run(Evidence):
 
     def _collect(self) -> dict[str, Any]:
         events = read_journal(self.journal)
-        origin_s = next(event["monotonic_s"] for event in events if event["event"] == "start")
+        origin_s = next((event["monotonic_s"] for event in events if event["event"] == "start"), None)
+        if origin_s is None:
+            raise RunError(f"{self.journal} tells no start of a controller")
         raw = self.folder / "requests.raw.csv"
         figures = self.collect(summary.read_requests(raw, origin_s))
         raw.unlink()
