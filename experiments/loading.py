@@ -208,8 +208,7 @@ def _is_told(event: dict[str, Any], column: str) -> bool:
 
 def read_requests(file: Path) -> pd.DataFrame:
     """The request log, REQUEST_COLUMNS, sorted by the time each request was due."""
-    text = read_text(file)
-    frame = _table(file, text, dtype=REQUEST_TYPES)
+    frame = read_table(file, dtype=REQUEST_TYPES)
     frame = frame[[column for column in frame.columns if column in REQUEST_TYPES]]
     missing = [column for column in REQUEST_COLUMNS if column not in frame.columns]
     if missing:
@@ -219,18 +218,21 @@ def read_requests(file: Path) -> pd.DataFrame:
     too_late = (frame[list(TIMES)].abs() >= LONGEST_S).any(axis="columns")
     told = frame["outcome"].isin(OUTCOMES) & frame["due_s"].notna() & frame["status"].between(0, 999)
     bad = frame.index[~told | too_late]
-    if len(bad) or not text.endswith("\n"):
-        line = int(bad[0]) + 2 if len(bad) else len(frame) + 1
-        raise BrokenRun(file, f"line {line} is cut off or malformed")
+    if len(bad):
+        raise BrokenRun(file, f"line {int(bad[0]) + 2} is cut off or malformed")
     return frame.astype({"status": "int64"}).sort_values("due_s", kind="stable").reset_index(drop=True)
 
 
-def _table(file: Path, text: str, **options: Any) -> pd.DataFrame:
-    """A CSV file's rows. Raises BrokenRun."""
+def read_table(file: Path, **options: Any) -> pd.DataFrame:
+    """The rows of a CSV file, each with its end, as pandas.read_csv takes them with these options. Raises BrokenRun."""
+    text = read_text(file)
     try:
         frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **options)
     except UNREADABLE as error:
         raise BrokenRun(file, f"is cut off or malformed ({error})") from None
+    if not text.endswith("\n"):  # a number that lacks its last digits is a number
+        last = text.count("\n") + 1
+        raise BrokenRun(file, f"line {last} is cut off or malformed")
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for an index
         raise BrokenRun(file, "has a line with more columns than its header")
     return frame
@@ -240,7 +242,7 @@ def read_numbers(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """A table of numbers in the order of its times; an empty one where the run has no such file."""
     if not file.exists():
         return pd.DataFrame(columns=list(columns), dtype="float64")
-    frame = _table(file, read_text(file), usecols=list(columns), dtype="float64")
+    frame = read_table(file, usecols=list(columns), dtype="float64")
     bounded = (frame.abs() < LARGEST).to_numpy().all() and (frame["t_s"].abs() < LONGEST_S).all()  # NaN is not
     if frame.empty or not bounded:
         raise BrokenRun(file, "is cut off or malformed")

@@ -1,16 +1,12 @@
 """Files of results as strict models: what is read of them has the type and the bounds that were asked for, or the file
 is broken."""
 
-import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from experiments.journal import UNREADABLE
-from experiments.loading import BrokenRun, read_text
+from experiments.loading import BrokenRun
 
 LARGEST = 1e12  # of any number
 
@@ -35,16 +31,3 @@ def checked(model: type[Some], content: Any, file: Path) -> Some:
         place = ".".join(map(str, first["loc"]))
         wrong = f"lacks {place}" if first["type"] == "missing" else f"{place}: {first['msg']}"
         raise BrokenRun(file, wrong) from None
-
-
-def read_table(file: Path, is_read: Callable[[str], bool]) -> pd.DataFrame:
-    """The columns that are read, of numbers, some of which may be missing or infinite; at least one row. Raises
-    BrokenRun."""
-    text = read_text(file)
-    try:
-        frame = pd.read_csv(io.StringIO(text), usecols=is_read, dtype="float64")
-    except UNREADABLE as error:
-        raise BrokenRun(file, f"is cut off or malformed ({error})") from None
-    if frame.empty or not isinstance(frame.index, pd.RangeIndex) or not text.endswith("\n"):
-        raise BrokenRun(file, "is cut off or malformed")
-    return frame

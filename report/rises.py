@@ -12,10 +12,10 @@ import pandas as pd
 from pydantic import Field
 
 from experiments.journal import UNREADABLE
-from experiments.loading import SWEEP_PREFIX, BrokenRun, read_mapping
+from experiments.loading import SWEEP_PREFIX, BrokenRun, read_mapping, read_table
 from experiments.sweep import FACTS, FILE
 from report import environment, single, words
-from report.records import LARGEST, Amount, Count, Record, checked, read_table
+from report.records import LARGEST, Amount, Count, Record, checked
 
 COLUMNS = ("boot_s", "slope_rps2", "too_few_s", "not_served")
 LEAST_SIDE, MOST_SIDE = 2, 40  # boot times, and slopes that are finite
@@ -109,12 +109,12 @@ def load_rises(folder: Path, results: Path) -> Rises:
 
 def cells_of(file: Path) -> pd.DataFrame:
     """The means of the repeats, a row a cell of a whole grid. Raises BrokenRun."""
-    frame = read_table(file, lambda name: name in COLUMNS)
+    frame = read_table(file, usecols=lambda name: name in COLUMNS, dtype="float64")
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
         raise BrokenRun(file, f"lacks the column {missing[0]}")
     finite = frame.drop(columns="slope_rps2").abs().le(LARGEST).to_numpy().all()
-    if not finite or not (frame["boot_s"] > 0).all() or not (frame["slope_rps2"] > 0).all():
+    if frame.empty or not finite or not (frame["boot_s"] > 0).all() or not (frame["slope_rps2"] > 0).all():
         raise BrokenRun(file, "is cut off or malformed")
     cells = frame.groupby(["boot_s", "slope_rps2"], as_index=False).mean()
     boots_s, slopes = cells["boot_s"].unique(), cells["slope_rps2"].unique()

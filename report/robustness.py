@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from experiments.loading import LEAKS_PREFIX, BrokenRun, read_mapping
+from experiments.loading import LEAKS_PREFIX, BrokenRun, read_mapping, read_table
 from report import environment, promises, style, words
 from report.promises import Point
-from report.records import LARGEST, Amount, Count, Record, checked, read_table
+from report.records import LARGEST, Amount, Count, Record, checked
 
 KINDS = {
     "kill-instance": "an instance is killed", "kill-application": "its application is killed",
@@ -110,7 +110,8 @@ def _with_memory(trial: Trial, notes: list[str]) -> Trial:
 
 def _memory(file: Path) -> pd.DataFrame:
     """The resident memory of each process in KiB, where it was there, at the times t_s. Raises BrokenRun."""
-    samples = read_table(file, lambda name: name == "t_s" or name.endswith(MEMORY)).dropna(axis="columns", how="all")
+    table = read_table(file, usecols=lambda name: name == "t_s" or name.endswith(MEMORY), dtype="float64")
+    samples = table.dropna(axis="columns", how="all")
     if "t_s" not in samples or len(samples.columns) < 2:
         raise BrokenRun(file, f"lacks t_s or a column *{MEMORY}")
     known = samples.abs().le(LARGEST)
