@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pydantic import Field, field_validator
 
-from experiments.loading import BrokenRun, Run, read_mapping
+from experiments.loading import Run
 from experiments.metrics.capacity import FILE, PREFIX, RATE_LIMIT
+from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Record, checked, read_mapping
 from report import environment, single, style, words
-from report.records import LARGEST, Amount, Record, checked
 from report.study import Study
 
 MOST_INSTANCES = 20  # for which the demand is shown
@@ -27,7 +27,7 @@ class _Trial(Record):
 
 class _Level(Record):
     instances: int = Field(ge=1, le=10_000)
-    capacity_rps: float = Field(gt=0, le=LARGEST)
+    capacity_rps: float = Field(gt=0, le=LARGEST_AMOUNT)
     trials: list[_Trial]
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 from pydantic import Field
 
 from experiments.journal import UNREADABLE
-from experiments.loading import SWEEP_PREFIX, BrokenRun, read_mapping, read_table
+from experiments.loading import SWEEP_PREFIX, read_table
+from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Count, Record, checked, read_mapping
 from experiments.sweep import FACTS, FILE
 from report import environment, single, words
-from report.records import LARGEST, Amount, Count, Record, checked
 
 COLUMNS = ("boot_s", "slope_rps2", "too_few_s", "not_served")
 LEAST_SIDE, MOST_SIDE = 2, 40  # boot times, and slopes that are finite
@@ -58,7 +58,7 @@ class _Shape(Record):
     low_rps: Amount
     peak_rps: Amount | None = None
     high_rps: Amount = 0.0
-    duration_s: float = Field(gt=0, le=LARGEST)
+    duration_s: float = Field(gt=0, le=LARGEST_AMOUNT)
 
     @property
     def rates_rps(self) -> tuple[float, float]:
@@ -113,7 +113,7 @@ def cells_of(file: Path) -> pd.DataFrame:
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
         raise BrokenRun(file, f"lacks the column {missing[0]}")
-    finite = frame.drop(columns="slope_rps2").abs().le(LARGEST).to_numpy().all()
+    finite = frame.drop(columns="slope_rps2").abs().le(LARGEST_AMOUNT).to_numpy().all()
     if frame.empty or not finite or not (frame["boot_s"] > 0).all() or not (frame["slope_rps2"] > 0).all():
         raise BrokenRun(file, "is cut off or malformed")
     cells = frame.groupby(["boot_s", "slope_rps2"], as_index=False).mean()

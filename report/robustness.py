@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from experiments.loading import LEAKS_PREFIX, BrokenRun, read_mapping, read_table
+from experiments.loading import LEAKS_PREFIX, read_table
+from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Count, Record, checked, read_mapping
 from report import environment, promises, style, words
 from report.promises import Point
-from report.records import LARGEST, Amount, Count, Record, checked
 
 KINDS = {
     "kill-instance": "an instance is killed", "kill-application": "its application is killed",
@@ -114,7 +114,7 @@ def _memory(file: Path) -> pd.DataFrame:
     samples = table.dropna(axis="columns", how="all")
     if "t_s" not in samples or len(samples.columns) < 2:
         raise BrokenRun(file, f"lacks t_s or a column *{MEMORY}")
-    known = samples.abs().le(LARGEST)
+    known = samples.abs().le(LARGEST_AMOUNT)
     if not known["t_s"].all() or not (known | samples.isna()).to_numpy().all():
         raise BrokenRun(file, "is cut off or malformed")
     return samples

@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from pydantic import Field, model_validator
 
-from experiments.loading import BrokenRun, IncompleteRun, Run, load_run, read_mapping
+from experiments.loading import IncompleteRun, Run, load_run
+from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Count, Record, checked, read_mapping
 from experiments.simulator.compare import FILE
 from report import single, style, words
-from report.records import LARGEST, Amount, Count, Record, checked
 from report.signature import time_range_s
 from report.study import Study
 
@@ -30,8 +30,8 @@ class Row(Record):
     """One figure of both, and whether they differ little enough, where that is asked."""
 
     name: str
-    real: float | None = Field(default=None, ge=-LARGEST, le=LARGEST)
-    simulated: float | None = Field(default=None, ge=-LARGEST, le=LARGEST)
+    real: float | None = Field(default=None, ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT)
+    simulated: float | None = Field(default=None, ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT)
     within: bool | None = None
 
 
