@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from controller.config import Service
 from experiments.records import BrokenRun, Record, checked, read_mapping
@@ -70,21 +70,26 @@ class Level(Record):
     capacity_rps: float = Field(ge=LEAST_RPS, le=MOST_RPS)
 
 
+SomeLevel = TypeVar("SomeLevel", bound=Level)
+
+
+def _rising(levels: list[SomeLevel]) -> list[SomeLevel]:
+    numbers = [level.instances for level in levels]
+    if numbers != sorted(set(numbers)):
+        raise ValueError(f"instances {numbers} do not rise from level to level")
+    return levels
+
+
+Levels = Annotated[list[SomeLevel], Field(min_length=1), AfterValidator(_rising)]
+
+
 class Measured(Record):
     """What is read of a capacity.json; further fields are not looked at."""
 
     quick: bool = False
     service: Service
     mix: dict[str, float] | None = None
-    levels: list[Level] = Field(min_length=1)
-
-    @field_validator("levels")
-    @classmethod
-    def _rising(cls, levels: list[Level]) -> list[Level]:
-        numbers = [level.instances for level in levels]
-        if numbers != sorted(set(numbers)):
-            raise ValueError(f"instances {numbers} do not rise from level to level")
-        return levels
+    levels: Levels[Level]
 
 
 def mix_of(load: Load) -> dict[str, float]:
