@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from experiments.journal import UNREADABLE
-from experiments.loading import SWEEP_PREFIX, read_table
+from experiments.loading import SWEEP_PREFIX, read_info, read_table
 from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Count, Record, checked, read_mapping
 from experiments.sweep import FACTS, FILE
 from report import environment, single, words
@@ -130,7 +130,7 @@ def real_rises(results: Path, rates: tuple[float, float], policy: Mapping[str, A
     for file in sorted(results.glob("*/run.json")):
         # A run that cannot be read is told of where it is shown; an older one may lack some of the figures.
         with contextlib.suppress(BrokenRun, *UNREADABLE):
-            info = read_mapping(file)
+            info = read_info(file.parent)
             shape = environment.section(info, "shape")
             if (info["kind"], info["status"]) == ("real", "complete") and shape.get("kind") in ("ramp", "step"):
                 rise = real_rise(file.parent, shape, rates, policy)

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from experiments.loading import LEAKS_PREFIX, read_table
+from experiments.loading import LEAKS_PREFIX, read_info, read_table
 from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Count, Record, checked, read_mapping
 from report import environment, promises, style, words
 from report.promises import Point
@@ -46,13 +46,6 @@ class Verdict(Record):
     reloads: Count | None = None
 
 
-class _Course(Record):
-    """What is read of a trial's run.json."""
-
-    status: str | None = None
-    faults: list[Any] | None = None
-
-
 @dataclass(frozen=True)
 class Trial:
     """One of them: its folder, what it is called, run.json or what tells the same, its verdict, how many faults were
@@ -87,10 +80,9 @@ def newest_trials(results: Path) -> tuple[list[Trial], list[str]]:
 
 
 def _run(title: str, file: Path) -> Trial | None:
-    info, verdict = read_mapping(file.with_name("run.json")), checked(Verdict, read_mapping(file), file)
-    course = checked(_Course, info, file.with_name("run.json"))
-    whole = course.status == "complete" and not verdict.quick
-    return Trial(file.parent, title, info, verdict, len(course.faults or [])) if whole else None
+    info, verdict = read_info(file.parent), checked(Verdict, read_mapping(file), file)
+    whole = info.get("status") == "complete" and not verdict.quick
+    return Trial(file.parent, title, info, verdict, len(info.get("faults") or [])) if whole else None
 
 
 def _leaks(title: str, file: Path) -> Trial:
