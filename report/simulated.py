@@ -94,10 +94,10 @@ def twins_of(studies: Iterable[Study], singles: Iterable[Run], results: Path) ->
     each file that is broken."""
     found: list[Twin] = []
     notes: list[str] = []
-    for name, folders in compared(studies, singles, results):
+    for name, folders, run in compared(studies, singles, results):
         for folder in folders:
             try:
-                found.append(load_twin(name, load_run(folder), folder))
+                found.append(load_twin(name, run or load_run(folder), folder))
             except (BrokenRun, IncompleteRun) as problem:
                 notes.append(problem.note)
             else:
@@ -105,16 +105,18 @@ def twins_of(studies: Iterable[Study], singles: Iterable[Run], results: Path) ->
     return found, notes
 
 
-def compared(studies: Iterable[Study], singles: Iterable[Run], results: Path) -> Iterator[tuple[str, list[Path]]]:
-    """What was compared, with the folders of its runs."""
+def compared(
+    studies: Iterable[Study], singles: Iterable[Run], results: Path
+) -> Iterator[tuple[str, list[Path], Run | None]]:
+    """What was compared, with the folders of its runs, and where it is a run that was read already, this one."""
     for study in studies:
         for arm in study.arms:
             folders = [results / repeat.run_id for repeat in arm.repeats]
             name = f"{study.name}{', ' + arm.name if arm.name else ''}"
-            yield name, [folder for folder in folders if (folder / FILE).exists()]
+            yield name, [folder for folder in folders if (folder / FILE).exists()], None
     for run in singles:
         if (results / run.run_id / FILE).exists():
-            yield single.name_of(run), [results / run.run_id]
+            yield single.name_of(run), [results / run.run_id], run
 
 
 def load_twin(name: str, run: Run, folder: Path) -> Twin:
