@@ -1,5 +1,5 @@
-"""What a JSON or YAML file holds, refused where no reader could go on with it: numbers without end or beyond LARGEST,
-text that no file can hold, and in YAML dates, sets, aliases and whatever else JSON does not know."""
+"""What a JSON or YAML file holds, refused where no reader could go on with it: numbers without end or not below
+LARGEST_NUMBER, text that no file can hold, and in YAML dates, sets, aliases and whatever else JSON does not know."""
 
 import json
 from typing import Any, TypeGuard
@@ -8,7 +8,7 @@ import yaml
 
 from loadgen.document import Loader
 
-LARGEST = 1e18  # no number is as large: sums and products of such ones are finite, and integers fit into 64 bits
+LARGEST_NUMBER = 1e18  # no number is as large: sums and products of such ones are finite, and integers fit into 64 bits
 LONGEST_PLACE = 40  # characters of a key, in a message
 
 
@@ -44,7 +44,7 @@ def _fault(value: Any) -> str:
     if isinstance(value, str):
         return "" if value.isascii() or _is_utf8(value) else "text that is not UTF-8"
     if isinstance(value, int | float):
-        return "" if abs(value) < LARGEST else "a number that is too large or none"
+        return "" if abs(value) < LARGEST_NUMBER else "a number that is too large or none"
     return "" if value is None else f"a {type(value).__name__}"
 
 

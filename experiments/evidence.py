@@ -15,15 +15,16 @@ from statistics import fmean, stdev
 from typing import Any, Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 from controller.spelling import plain
 from experiments.info import Name
 from experiments.journal import UNREADABLE
-from experiments.loading import LONGEST_REASON, BrokenRun, read_info, read_mapping
+from experiments.loading import read_info
 from experiments.metrics.elasticity import elastic_speedup
 from experiments.metrics.figures import said, value_words
+from experiments.records import LONGEST_REASON, BrokenRun, Record, checked, read_mapping
 from experiments.scenario import Expectation
 
 CONFIDENCE = 0.95
@@ -167,10 +168,8 @@ def write_means(path: Path, experiments: Iterable[Experiment]) -> None:
     pd.DataFrame(rows, columns=list(columns)).to_csv(path, index=False)
 
 
-class Facts(BaseModel):
+class Facts(Record):
     """What run.json must tell of the experiment."""
-
-    model_config = ConfigDict(strict=True)
 
     name: Name
     title: str
@@ -189,6 +188,12 @@ class Facts(BaseModel):
         return self
 
 
+class _Told(Record):
+    """What is read of the run.json of such a run."""
+
+    experiment: Facts
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A complete run of an experiment."""
@@ -205,7 +210,7 @@ def _read(folder: Path) -> _Found | None:
     info = read_info(folder)
     if info.get("status") != "complete" or info.get("experiment") is None:
         return None
-    facts = Facts.model_validate(info["experiment"])
+    facts = checked(_Told, info, folder / "run.json").experiment
     summary = read_mapping(folder / "summary.json")
     repeat = Repeat(folder.name, facts.repeat, bool(summary["valid"]), scalars(summary))
     return _Found(folder.name, info["started"], info["kind"], facts, repeat)

@@ -2,20 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from experiments.journal import LONGEST_S
+from experiments.records import Record
 
 Name = Annotated[str, Field(pattern=r"^\w[^/\x00-\x1f\x7f]{0,199}$")]  # that files may have
 
 
-class Lenient(BaseModel):
-    """Numbers are numbers, text is text; unknown fields are not looked at."""
-
-    model_config = ConfigDict(strict=True)
-
-
-class Fault(Lenient):
+class Fault(Record):
     """What was broken on purpose, see experiments.faults."""
 
     t_s: float = Field(gt=-LONGEST_S, lt=LONGEST_S)
@@ -23,14 +18,14 @@ class Fault(Lenient):
     target: str | None
 
 
-class Shape(Lenient):
+class Shape(Record):
     """The load, as far as no one reads it as one (loadgen.load)."""
 
     kind: str = ""
     arrivals: str = ""
 
 
-class RunInfo(Lenient):
+class RunInfo(Record):
     """What readers rely on; what a field holds beyond that is theirs to check."""
 
     run_id: Name | None = None

@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
 from controller.spelling import plain
-from experiments.content import LARGEST, is_number, json_of, yaml_of
+from experiments.content import LARGEST_NUMBER, is_number
 from experiments.info import RunInfo
 from experiments.journal import LONGEST_S, UNREADABLE, event_of, is_time, on_one_axis
+from experiments.records import LONGEST_REASON as LONGEST_REASON  # `as`: who reads runs imports it from here
+from experiments.records import BrokenRun as BrokenRun
+from experiments.records import checked, read_text
+from experiments.records import read_mapping as read_mapping
 from loadgen.load import LoadError, OpenLoad, parse_load
 
 LEAKS_PREFIX = "leaks-"  # begins the name of a folder of a leak test, see experiments.soak.leaks
 BENCH_PREFIX = "bench-"  # begins the name of a folder of benchmarks, which is no run; see report.bench
 TUNE_PREFIX = "tune-"  # begins the name of a folder of a search for parameters, which is no run either
 SWEEP_PREFIX = "sweep-"  # and of a folder of a sweep, see experiments.sweep
-LONGEST_REASON = 300
 TIMES = ("due_s", "sent_s", "done_s")
 REQUEST_TYPES = {**dict.fromkeys((*TIMES, "status"), "float64"),
                  **dict.fromkeys(("kind", "outcome", "error", "cause"), "str")}  # fmt: skip
@@ -31,15 +33,6 @@ STAGES_MS = ("clone_ms", "address_ms", "application_ms", "balancer_ms")
 START_COLUMNS = ("t_s", "instance", *STAGES_MS, "total_ms")
 STEP_COLUMNS = ("t_s", "instances")
 FLOW_COLUMNS = ("t_s", "offered", "served", "rejected", "failed", "queue_requests")
-
-
-class BrokenRun(Exception):
-    """A run folder that cannot be read. The text is one line that names the file; `note` names it within results/."""
-
-    def __init__(self, file: Path, reason: str) -> None:
-        reason = plain(reason)[:LONGEST_REASON]
-        super().__init__(f"{plain(str(file))}: {reason}")
-        self.note = f"{plain(f'{file.parent.name}/{file.name}')}: {reason}"
 
 
 class IncompleteRun(Exception):
@@ -139,35 +132,10 @@ def load_run(folder: Path) -> Run:
     )
 
 
-def read_text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise BrokenRun(file, "is missing") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BrokenRun(file, f"cannot be read ({error})") from None
-
-
-def read_mapping(file: Path) -> dict[str, Any]:
-    """The JSON or YAML mapping in `file`; all in it is as experiments.content demands. Raises BrokenRun."""
-    text = read_text(file)
-    try:
-        value = json_of(text) if file.suffix == ".json" else yaml_of(text)
-    except UNREADABLE as error:
-        raise BrokenRun(file, f"is cut off or malformed ({error})") from None
-    if not isinstance(value, dict):
-        raise BrokenRun(file, "should hold a mapping")
-    return value
-
-
 def read_info(folder: Path) -> dict[str, Any]:
     """The run.json in `folder`, its fields as experiments.info has them. Raises BrokenRun."""
     info = read_mapping(folder / "run.json")
-    try:
-        RunInfo.model_validate(info)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BrokenRun(folder / "run.json", f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    checked(RunInfo, info, folder / "run.json")
     return info
 
 
@@ -208,8 +176,7 @@ def _is_told(event: dict[str, Any], column: str) -> bool:
 
 def read_requests(file: Path) -> pd.DataFrame:
     """The request log, REQUEST_COLUMNS, sorted by the time each request was due."""
-    text = read_text(file)
-    frame = _table(file, text, dtype=REQUEST_TYPES)
+    frame = read_table(file, dtype=REQUEST_TYPES)
     frame = frame[[column for column in frame.columns if column in REQUEST_TYPES]]
     missing = [column for column in REQUEST_COLUMNS if column not in frame.columns]
     if missing:
@@ -219,18 +186,21 @@ def read_requests(file: Path) -> pd.DataFrame:
     too_late = (frame[list(TIMES)].abs() >= LONGEST_S).any(axis="columns")
     told = frame["outcome"].isin(OUTCOMES) & frame["due_s"].notna() & frame["status"].between(0, 999)
     bad = frame.index[~told | too_late]
-    if len(bad) or not text.endswith("\n"):
-        line = int(bad[0]) + 2 if len(bad) else len(frame) + 1
-        raise BrokenRun(file, f"line {line} is cut off or malformed")
+    if len(bad):
+        raise BrokenRun(file, f"line {int(bad[0]) + 2} is cut off or malformed")
     return frame.astype({"status": "int64"}).sort_values("due_s", kind="stable").reset_index(drop=True)
 
 
-def _table(file: Path, text: str, **options: Any) -> pd.DataFrame:
-    """A CSV file's rows. Raises BrokenRun."""
+def read_table(file: Path, **options: Any) -> pd.DataFrame:
+    """The rows of a CSV file, each with its end, as pandas.read_csv takes them with these options. Raises BrokenRun."""
+    text = read_text(file)
     try:
         frame: pd.DataFrame = pd.read_csv(io.StringIO(text), **options)
     except UNREADABLE as error:
         raise BrokenRun(file, f"is cut off or malformed ({error})") from None
+    if not text.endswith("\n"):  # a number that lacks its last digits is a number
+        last = text.count("\n") + 1
+        raise BrokenRun(file, f"line {last} is cut off or malformed")
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for an index
         raise BrokenRun(file, "has a line with more columns than its header")
     return frame
@@ -240,8 +210,8 @@ def read_numbers(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """A table of numbers in the order of its times; an empty one where the run has no such file."""
     if not file.exists():
         return pd.DataFrame(columns=list(columns), dtype="float64")
-    frame = _table(file, read_text(file), usecols=list(columns), dtype="float64")
-    bounded = (frame.abs() < LARGEST).to_numpy().all() and (frame["t_s"].abs() < LONGEST_S).all()  # NaN is not
+    frame = read_table(file, usecols=list(columns), dtype="float64")
+    bounded = (frame.abs() < LARGEST_NUMBER).to_numpy().all() and (frame["t_s"].abs() < LONGEST_S).all()  # NaN is not
     if frame.empty or not bounded:
         raise BrokenRun(file, "is cut off or malformed")
     return frame.sort_values("t_s", kind="stable").reset_index(drop=True)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from experiments.loading import BENCH_PREFIX, BrokenRun, read_mapping
+from experiments.loading import BENCH_PREFIX
+from experiments.records import LARGEST_AMOUNT, BrokenRun, Record, checked, read_mapping
 from report import words
-from report.records import LARGEST, Record, checked
 
 FILE = "bench.json"
 ENOUGH = {95: 5, 99: 100}  # samples for a percentile to mean anything
@@ -22,7 +22,7 @@ class _Series(Record):
     what: str
     unit: str
     detail: bool = False
-    samples: list[Annotated[float, Field(ge=-LARGEST, le=LARGEST)]]
+    samples: list[Annotated[float, Field(ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT)]]
 
 
 class _Group(Record):

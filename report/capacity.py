@@ -9,12 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from pydantic import Field, field_validator
 
-from experiments.loading import BrokenRun, Run, read_mapping
-from experiments.metrics.capacity import FILE, PREFIX, RATE_LIMIT
+from experiments.loading import Run
+from experiments.metrics.capacity import FILE, PREFIX, RATE_LIMIT, Level, Levels
+from experiments.records import Amount, BrokenRun, Record, checked, read_mapping
 from report import environment, single, style, words
-from report.records import LARGEST, Amount, Record, checked
 from report.study import Study
 
 MOST_INSTANCES = 20  # for which the demand is shown
@@ -25,23 +24,14 @@ class _Trial(Record):
     holds: bool
 
 
-class _Level(Record):
-    instances: int = Field(ge=1, le=10_000)
-    capacity_rps: float = Field(gt=0, le=LARGEST)
+class _Level(Level):
     trials: list[_Trial]
 
 
 class _Told(Record):
     """What is read of capacity.json."""
 
-    levels: list[_Level] = Field(min_length=1)
-
-    @field_validator("levels")
-    @classmethod
-    def _each_once(cls, levels: list[_Level]) -> list[_Level]:
-        if len({level.instances for level in levels}) < len(levels):
-            raise ValueError("two are of as many instances")
-        return levels
+    levels: Levels[_Level]
 
 
 @dataclass(frozen=True)
@@ -99,7 +89,7 @@ def load_capacities(results: Path) -> tuple[list[Capacity], list[str]]:
 def load_capacity(file: Path) -> Capacity:
     """The measurement in `file`. Raises BrokenRun."""
     info = read_mapping(file)
-    levels = sorted(checked(_Told, info, file).levels, key=lambda level: level.instances)
+    levels = checked(_Told, info, file).levels
     trials = [Trial(level.instances, each.rps, each.holds) for level in levels for each in level.trials]
     counts, capacity_rps = zip(*((level.instances, level.capacity_rps) for level in levels), strict=True)
     return Capacity(file.parent.name, info, counts, capacity_rps, tuple(trials))

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from experiments.chaos import verdict as faults
+from experiments.records import Record
 from experiments.soak import verdict as soak
 from report import words
-from report.records import Record
 
 
 class Point(Record):

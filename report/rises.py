@@ -12,10 +12,10 @@ import pandas as pd
 from pydantic import Field
 
 from experiments.journal import UNREADABLE
-from experiments.loading import SWEEP_PREFIX, BrokenRun, read_mapping
+from experiments.loading import SWEEP_PREFIX, read_info, read_table
+from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Count, Record, checked, read_mapping
 from experiments.sweep import FACTS, FILE
 from report import environment, single, words
-from report.records import LARGEST, Amount, Count, Record, checked, read_table
 
 COLUMNS = ("boot_s", "slope_rps2", "too_few_s", "not_served")
 LEAST_SIDE, MOST_SIDE = 2, 40  # boot times, and slopes that are finite
@@ -58,7 +58,7 @@ class _Shape(Record):
     low_rps: Amount
     peak_rps: Amount | None = None
     high_rps: Amount = 0.0
-    duration_s: float = Field(gt=0, le=LARGEST)
+    duration_s: float = Field(gt=0, le=LARGEST_AMOUNT)
 
     @property
     def rates_rps(self) -> tuple[float, float]:
@@ -109,12 +109,12 @@ def load_rises(folder: Path, results: Path) -> Rises:
 
 def cells_of(file: Path) -> pd.DataFrame:
     """The means of the repeats, a row a cell of a whole grid. Raises BrokenRun."""
-    frame = read_table(file, lambda name: name in COLUMNS)
+    frame = read_table(file, usecols=lambda name: name in COLUMNS, dtype="float64")
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
         raise BrokenRun(file, f"lacks the column {missing[0]}")
-    finite = frame.drop(columns="slope_rps2").abs().le(LARGEST).to_numpy().all()
-    if not finite or not (frame["boot_s"] > 0).all() or not (frame["slope_rps2"] > 0).all():
+    finite = frame.drop(columns="slope_rps2").abs().le(LARGEST_AMOUNT).to_numpy().all()
+    if frame.empty or not finite or not (frame["boot_s"] > 0).all() or not (frame["slope_rps2"] > 0).all():
         raise BrokenRun(file, "is cut off or malformed")
     cells = frame.groupby(["boot_s", "slope_rps2"], as_index=False).mean()
     boots_s, slopes = cells["boot_s"].unique(), cells["slope_rps2"].unique()
@@ -130,7 +130,7 @@ def real_rises(results: Path, rates: tuple[float, float], policy: Mapping[str, A
     for file in sorted(results.glob("*/run.json")):
         # A run that cannot be read is told of where it is shown; an older one may lack some of the figures.
         with contextlib.suppress(BrokenRun, *UNREADABLE):
-            info = read_mapping(file)
+            info = read_info(file.parent)
             shape = environment.section(info, "shape")
             if (info["kind"], info["status"]) == ("real", "complete") and shape.get("kind") in ("ramp", "step"):
                 rise = real_rise(file.parent, shape, rates, policy)

@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from experiments.loading import LEAKS_PREFIX, BrokenRun, read_mapping
+from experiments.loading import LEAKS_PREFIX, read_info, read_table
+from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Count, Record, checked, read_mapping
 from report import environment, promises, style, words
 from report.promises import Point
-from report.records import LARGEST, Amount, Count, Record, checked, read_table
 
 KINDS = {
     "kill-instance": "an instance is killed", "kill-application": "its application is killed",
@@ -44,13 +44,6 @@ class Verdict(Record):
     by_kind: list[Kind] = Field(default_factory=list)
     stopped: Count | None = None
     reloads: Count | None = None
-
-
-class _Course(Record):
-    """What is read of a trial's run.json."""
-
-    status: str | None = None
-    faults: list[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,10 +80,9 @@ def newest_trials(results: Path) -> tuple[list[Trial], list[str]]:
 
 
 def _run(title: str, file: Path) -> Trial | None:
-    info, verdict = read_mapping(file.with_name("run.json")), checked(Verdict, read_mapping(file), file)
-    course = checked(_Course, info, file.with_name("run.json"))
-    whole = course.status == "complete" and not verdict.quick
-    return Trial(file.parent, title, info, verdict, len(course.faults or [])) if whole else None
+    info, verdict = read_info(file.parent), checked(Verdict, read_mapping(file), file)
+    whole = info.get("status") == "complete" and not verdict.quick
+    return Trial(file.parent, title, info, verdict, len(info.get("faults") or [])) if whole else None
 
 
 def _leaks(title: str, file: Path) -> Trial:
@@ -110,10 +102,11 @@ def _with_memory(trial: Trial, notes: list[str]) -> Trial:
 
 def _memory(file: Path) -> pd.DataFrame:
     """The resident memory of each process in KiB, where it was there, at the times t_s. Raises BrokenRun."""
-    samples = read_table(file, lambda name: name == "t_s" or name.endswith(MEMORY)).dropna(axis="columns", how="all")
+    table = read_table(file, usecols=lambda name: name == "t_s" or name.endswith(MEMORY), dtype="float64")
+    samples = table.dropna(axis="columns", how="all")
     if "t_s" not in samples or len(samples.columns) < 2:
         raise BrokenRun(file, f"lacks t_s or a column *{MEMORY}")
-    known = samples.abs().le(LARGEST)
+    known = samples.abs().le(LARGEST_AMOUNT)
     if not known["t_s"].all() or not (known | samples.isna()).to_numpy().all():
         raise BrokenRun(file, "is cut off or malformed")
     return samples

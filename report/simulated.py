@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from pydantic import Field, model_validator
 
-from experiments.loading import BrokenRun, IncompleteRun, Run, load_run, read_mapping
+from experiments.loading import IncompleteRun, Run, load_run
+from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Count, Record, checked, read_mapping
 from experiments.simulator.compare import FILE
 from report import single, style, words
-from report.records import LARGEST, Amount, Count, Record, checked
 from report.signature import time_range_s
 from report.study import Study
 
@@ -30,8 +30,8 @@ class Row(Record):
     """One figure of both, and whether they differ little enough, where that is asked."""
 
     name: str
-    real: float | None = Field(default=None, ge=-LARGEST, le=LARGEST)
-    simulated: float | None = Field(default=None, ge=-LARGEST, le=LARGEST)
+    real: float | None = Field(default=None, ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT)
+    simulated: float | None = Field(default=None, ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT)
     within: bool | None = None
 
 
@@ -94,10 +94,10 @@ def twins_of(studies: Iterable[Study], singles: Iterable[Run], results: Path) ->
     each file that is broken."""
     found: list[Twin] = []
     notes: list[str] = []
-    for name, folders in compared(studies, singles, results):
+    for name, folders, run in compared(studies, singles, results):
         for folder in folders:
             try:
-                found.append(load_twin(name, load_run(folder), folder))
+                found.append(load_twin(name, run or load_run(folder), folder))
             except (BrokenRun, IncompleteRun) as problem:
                 notes.append(problem.note)
             else:
@@ -105,16 +105,18 @@ def twins_of(studies: Iterable[Study], singles: Iterable[Run], results: Path) ->
     return found, notes
 
 
-def compared(studies: Iterable[Study], singles: Iterable[Run], results: Path) -> Iterator[tuple[str, list[Path]]]:
-    """What was compared, with the folders of its runs."""
+def compared(
+    studies: Iterable[Study], singles: Iterable[Run], results: Path
+) -> Iterator[tuple[str, list[Path], Run | None]]:
+    """What was compared, with the folders of its runs, and where it is a run that was read already, this one."""
     for study in studies:
         for arm in study.arms:
             folders = [results / repeat.run_id for repeat in arm.repeats]
             name = f"{study.name}{', ' + arm.name if arm.name else ''}"
-            yield name, [folder for folder in folders if (folder / FILE).exists()]
+            yield name, [folder for folder in folders if (folder / FILE).exists()], None
     for run in singles:
         if (results / run.run_id / FILE).exists():
-            yield single.name_of(run), [results / run.run_id]
+            yield single.name_of(run), [results / run.run_id], run
 
 
 def load_twin(name: str, run: Run, folder: Path) -> Twin:

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field
 
 from controller.config import Service
-from controller.spelling import plain
-from experiments.content import json_of
-from experiments.journal import UNREADABLE
+from experiments.records import BrokenRun, Record, checked, read_mapping
 from loadgen.load import Load
 
 PREFIX = "capacity-"  # begins the name of a folder of results with such a measurement
@@ -65,28 +63,33 @@ class Capacity:
         return list(accumulate((math.ceil(rps * WINDOW_S - 1e-9) for rps in self.rps), max))
 
 
-class Level(BaseModel):
+class Level(Record):
     """So many instances, and the highest rate that they serve together."""
 
     instances: int = Field(ge=1, le=MOST_INSTANCES)
-    capacity_rps: float = Field(ge=LEAST_RPS, le=MOST_RPS, allow_inf_nan=False)
+    capacity_rps: float = Field(ge=LEAST_RPS, le=MOST_RPS)
 
 
-class Measured(BaseModel):
+SomeLevel = TypeVar("SomeLevel", bound=Level)
+
+
+def _rising(levels: list[SomeLevel]) -> list[SomeLevel]:
+    numbers = [level.instances for level in levels]
+    if numbers != sorted(set(numbers)):
+        raise ValueError(f"instances {numbers} do not rise from level to level")
+    return levels
+
+
+Levels = Annotated[list[SomeLevel], Field(min_length=1), AfterValidator(_rising)]
+
+
+class Measured(Record):
     """What is read of a capacity.json; further fields are not looked at."""
 
     quick: bool = False
     service: Service
     mix: dict[str, float] | None = None
-    levels: list[Level] = Field(min_length=1)
-
-    @field_validator("levels")
-    @classmethod
-    def _rising(cls, levels: list[Level]) -> list[Level]:
-        numbers = [level.instances for level in levels]
-        if numbers != sorted(set(numbers)):
-            raise ValueError(f"instances {numbers} do not rise from level to level")
-        return levels
+    levels: Levels[Level]
 
 
 def mix_of(load: Load) -> dict[str, float]:
@@ -118,16 +121,12 @@ def _interpolated(levels: list[Level]) -> tuple[float, ...]:
     return tuple(float(each) for each in np.interp(range(1, instances[-1] + 1), instances, rps))
 
 
-def _read(path: Path) -> Measured | None:
+def _read(file: Path) -> Measured | None:
     """None for a measurement that was not completed; one that is broken is told and left out."""
-    try:
-        return Measured.model_validate(json_of(path.read_text()))
-    except FileNotFoundError:
+    if not file.exists():
         return None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        log.warning("%s: left out: %s: %s", path, plain(place), first["msg"])
-    except (OSError, *UNREADABLE) as error:
-        log.warning("%s: left out: %s", path, plain(str(error)))
-    return None
+    try:
+        return checked(Measured, read_mapping(file), file)
+    except BrokenRun as problem:
+        log.warning("%s: left out: %s", file, problem.reason)
+        return None

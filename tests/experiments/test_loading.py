@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from experiments.loading import BrokenRun, load_run, read_info, read_mapping
+from experiments.loading import BrokenRun, load_run, read_info, read_mapping, read_table
 from experiments.processes import RunError
 from experiments.scenario import load_scenario
 from experiments.simulator.fluid import Scale
@@ -130,6 +130,25 @@ def test_a_table_of_numbers_is_finite(folder: Path, name: str, row: str) -> None
     (folder / name).write_text(f"t_s,instances\n0,1\n{row}\n")
     with pytest.raises(BrokenRun, match=name):
         load_run(folder)
+
+
+FLOWS = "t_s,offered,served,rejected,failed,queue_requests\n0,1,1,0,0,0\n1,20,20,0,0,10"
+
+
+@pytest.mark.parametrize(("name", "text"), [("flows.csv", FLOWS), ("demand.csv", "t_s,instances\n0,1\n1,10")])
+def test_a_table_that_is_cut_off_within_its_last_number_is_refused(folder: Path, name: str, text: str) -> None:
+    for cut in (text, text[:-1]):
+        (folder / name).write_text(cut)
+        with pytest.raises(BrokenRun, match=rf"{name}: line 3 is cut off"):
+            load_run(folder)
+    (folder / name).write_text(f"{text}\n")
+    load_run(folder)
+
+
+def test_a_table_has_the_columns_that_are_read(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b,c\n1,inf,x\n2,,y\n")
+    frame = read_table(tmp_path / "x.csv", usecols=lambda name: name in "ab", dtype="float64")
+    assert list(frame) == ["a", "b"]
 
 
 @pytest.mark.parametrize(

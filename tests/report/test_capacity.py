@@ -27,7 +27,7 @@ def write_capacity(results: Path, name: str, levels: Any, **service: Any) -> Pat
 
 
 def test_the_line_is_the_least_squares_fit(tmp_path: Path) -> None:
-    capacity = load_capacity(write_capacity(tmp_path, "capacity-1", [level(4, 40.0), level(1, 9.0), level(2, 19.0)]))
+    capacity = load_capacity(write_capacity(tmp_path, "capacity-1", [level(1, 9.0), level(2, 19.0), level(4, 40.0)]))
     assert capacity.instances == (1, 2, 4)
     slope, intercept = capacity.fit()
     assert slope == pytest.approx(10.3571, abs=1e-4)
@@ -68,7 +68,13 @@ def test_of_each_service_the_newest_measurement_counts(tmp_path: Path) -> None:
     assert notes == []
 
 
-@pytest.mark.parametrize("levels", [[], [level(1, 0.0)], [{}], 7, [{"instances": 1, "capacity_rps": 2, "trials": 3}]])
+@pytest.mark.parametrize(
+    "levels",
+    [
+        [], [level(1, 0.0)], [level(2, 19.0), level(1, 9.0)], [{}], 7,
+        [{"instances": 1, "capacity_rps": 2, "trials": 3}],
+    ],
+)  # fmt: skip
 def test_a_broken_measurement_is_named(tmp_path: Path, levels: Any) -> None:
     file = write_capacity(tmp_path, "capacity-1", levels)
     with pytest.raises(BrokenRun, match=r"capacity-1/capacity\.json: "):

@@ -2,9 +2,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from experiments.loading import load_run
 from report.simulated import in_sample_words, is_within, summary, twin_rows, twins_of, worst_cost
 from report.study import studies_of
-from tests.report.synthetic import write_experiment
+from tests.report.synthetic import copy_run, write_experiment
 from tests.report.test_report import build, needs_pdftotext, text_of
 
 MADE_UP = {"all": "made up"}
@@ -40,6 +41,14 @@ def test_the_first_compared_repeat_of_each_arm_counts(tmp_path: Path, source: Pa
         "x, a", "1,000", "1,100", "+10.0 %", "1.00 %", "2.00 %", "5.0", "–", "0.25", "yes"
     ]  # fmt: skip
     assert worst_cost([]) is None
+
+
+def test_a_single_run_that_was_compared_is_not_read_again(tmp_path: Path, source: Path) -> None:
+    run = load_run(copy_run(tmp_path, source, source.name, {}, {}))
+    write_comparison(tmp_path / source.name, 1000.0)
+    (tmp_path / source.name / "run.json").unlink()
+    (twin,), notes = twins_of([], [run], tmp_path)
+    assert (twin.run is run, notes) == (True, [])
 
 
 def test_a_run_that_the_model_was_made_from_is_marked_and_what_has_another_source_told(

@@ -3,8 +3,7 @@ from typing import Any
 
 import pytest
 
-from experiments.loading import BrokenRun
-from report.records import LARGEST, Amount, Record, checked, read_table
+from experiments.records import LARGEST_AMOUNT, Amount, BrokenRun, Record, checked
 
 ENDLESS, NO_NUMBER, HUGE = float("inf"), float("nan"), 10**400
 
@@ -13,16 +12,10 @@ class Sample(Record):
     amount: Amount
 
 
-@pytest.mark.parametrize("value", [HUGE, -HUGE, -1, 2 * LARGEST, NO_NUMBER, ENDLESS, True, "1", None, [1]])
+@pytest.mark.parametrize("value", [HUGE, -HUGE, -1, 2 * LARGEST_AMOUNT, NO_NUMBER, ENDLESS, True, "1", None, [1]])
 def test_a_number_is_of_its_type_finite_and_bounded(value: Any) -> None:
     with pytest.raises(BrokenRun, match=r"^results/x\.json: amount: "):
         checked(Sample, {"amount": value}, Path("results/x.json"))
     with pytest.raises(BrokenRun, match="lacks amount"):
         checked(Sample, {}, Path("results/x.json"))
     assert checked(Sample, {"amount": 1, "other": value}, Path("results/x.json")).amount == 1
-
-
-def test_a_table_has_the_columns_that_are_read(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("a,b,c\n1,inf,x\n2,,y\n")
-    frame = read_table(tmp_path / "x.csv", lambda name: name in "ab")
-    assert list(frame) == ["a", "b"]
