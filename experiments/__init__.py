@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def load(folder: "Path | str") -> "Run":
     """A complete run as pandas frames, all on one time axis, see experiments.loading.Run.
 
-    Raises experiments.loading.BrokenRun or IncompleteRun.
+    Raises experiments.records.BrokenRun or IncompleteRun.
     """
     from pathlib import Path
 

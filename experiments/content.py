@@ -28,19 +28,19 @@ def is_number(value: Any) -> TypeGuard[float]:
 
 
 def _sound(value: Any) -> Any:
-    if fault := _fault(value):
+    if fault := fault_of(value):
         raise ValueError(fault)
     return value
 
 
-def _fault(value: Any) -> str:
-    """The first one within, after the place; "" for none."""
+def fault_of(value: Any) -> str:
+    """The first one within that no reader could go on with, after its place; "" for none."""
     if isinstance(value, dict):
-        found = ((key, "a key that is no text" if not isinstance(key, str) else _fault(key) or _fault(each))
+        found = ((key, "a key that is no text" if not isinstance(key, str) else fault_of(key) or fault_of(each))
                  for key, each in value.items())  # fmt: skip
         return next((f"{str(key)[:LONGEST_PLACE]}: {fault}" for key, fault in found if fault), "")
     if isinstance(value, list):
-        return next((f"[{index}]: {fault}" for index, each in enumerate(value) if (fault := _fault(each))), "")
+        return next((f"[{index}]: {fault}" for index, each in enumerate(value) if (fault := fault_of(each))), "")
     if isinstance(value, str):
         return "" if value.isascii() or _is_utf8(value) else "text that is not UTF-8"
     if isinstance(value, int | float):

@@ -7,6 +7,7 @@ from controller.config import PolicyFile
 from controller.judge import Judge
 from controller.ports import ControllerError
 from controller.reading import changed, load, unique
+from experiments.content import fault_of
 from experiments.machine import ROOT
 from experiments.processes import RunError
 from experiments.scenario import Scenario, merged
@@ -25,7 +26,10 @@ def settings_of(scenario: Scenario, path: str) -> PolicyFile:
             settings = changed(ROOT / path, settings, merged(settings.model_dump(mode="json"), scenario.settings))
     except ControllerError as error:
         raise PolicyError(str(error)) from error
-    return settings if scenario.time_scale is None else settings.with_time_scale(scenario.time_scale)
+    settings = settings if scenario.time_scale is None else settings.with_time_scale(scenario.time_scale)
+    if fault := fault_of(settings.model_dump(mode="json")):
+        raise PolicyError(f"{path}: {fault}; a run could not be read again")
+    return settings
 
 
 def shadows_of(scenario: Scenario) -> list[Judge]:

@@ -12,10 +12,7 @@ from controller.spelling import plain
 from experiments.content import LARGEST_NUMBER, is_number
 from experiments.info import RunInfo
 from experiments.journal import LONGEST_S, UNREADABLE, event_of, is_time, on_one_axis
-from experiments.records import LONGEST_REASON as LONGEST_REASON  # `as`: who reads runs imports it from here
-from experiments.records import BrokenRun as BrokenRun
-from experiments.records import checked, read_text
-from experiments.records import read_mapping as read_mapping
+from experiments.records import LONGEST_REASON, BrokenRun, checked, read_mapping, read_text
 from loadgen.load import LoadError, OpenLoad, parse_load
 
 LEAKS_PREFIX = "leaks-"  # begins the name of a folder of a leak test, see experiments.soak.leaks

@@ -8,10 +8,10 @@ from pathlib import Path
 from experiments.capacity import measure
 from experiments.deciding import settings_of
 from experiments.describe import describe
-from experiments.loading import BrokenRun, read_mapping
 from experiments.metrics.capacity import RATE_LIMIT, capacity_of, mix_of
 from experiments.plan import PlannedRun, keys_of
 from experiments.processes import RunError, say
+from experiments.records import BrokenRun, read_mapping
 from experiments.runner import Run, check_host
 from experiments.simulator import compare
 from experiments.simulator.parameters import Parameters

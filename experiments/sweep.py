@@ -18,10 +18,11 @@ from typing import Any
 import pandas as pd
 
 from controller.config import PolicyFile
-from experiments.loading import SWEEP_PREFIX, BrokenRun, read_mapping
+from experiments.loading import SWEEP_PREFIX
 from experiments.machine import ROOT, machine, versions
 from experiments.metrics.capacity import Capacity, capacity_of, mix_of
 from experiments.processes import say
+from experiments.records import BrokenRun, read_mapping
 from experiments.runner import write_json
 from experiments.simulator.engine import Simulation
 from experiments.simulator.parameters import Lognormal, Parameters

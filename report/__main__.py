@@ -12,18 +12,9 @@ import typst
 
 from controller.spelling import plain
 from experiments.evidence import write_means, write_runs
-from experiments.loading import (
-    BENCH_PREFIX,
-    LEAKS_PREFIX,
-    SWEEP_PREFIX,
-    TUNE_PREFIX,
-    BrokenRun,
-    IncompleteRun,
-    Run,
-    load_run,
-    read_mapping,
-)
+from experiments.loading import BENCH_PREFIX, LEAKS_PREFIX, SWEEP_PREFIX, TUNE_PREFIX, IncompleteRun, Run, load_run
 from experiments.metrics.capacity import PREFIX as CAPACITY_PREFIX
+from experiments.records import BrokenRun, read_mapping
 from report.bench import newest_bench
 from report.capacity import load_capacities
 from report.rises import newest_rises

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.evidence import Arm, Estimate, Experiment, Repeat, experiments_of
-from experiments.loading import BrokenRun, IncompleteRun, Run, load_run, read_mapping
+from experiments.loading import IncompleteRun, Run, load_run
+from experiments.records import BrokenRun, read_mapping
 from experiments.verdict import Verdict, verdicts_of
 
 

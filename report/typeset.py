@@ -9,7 +9,8 @@ from typing import Any
 
 from controller.spelling import plain
 from experiments.journal import UNREADABLE
-from experiments.loading import LONGEST_REASON, BrokenRun, Run
+from experiments.loading import Run
+from experiments.records import LONGEST_REASON, BrokenRun
 from experiments.scenario import names
 from report import chapters, comparison, environment, single, style, verdicts
 from report.abstract import abstract_of

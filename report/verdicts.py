@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.loading import BrokenRun, Run, read_mapping
+from experiments.loading import Run
 from experiments.metrics.elasticity import CONTRADICTION_S
 from experiments.metrics.service import SLO
+from experiments.records import BrokenRun, read_mapping
 from report import words
 from report.study import Study
 

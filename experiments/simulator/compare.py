@@ -13,8 +13,9 @@ from controller.config import PolicyFile
 from experiments import summary
 from experiments.bench.table import aligned
 from experiments.journal import UNREADABLE, Event, read_journal
-from experiments.loading import BrokenRun, read_info
+from experiments.loading import read_info
 from experiments.processes import RunError
+from experiments.records import BrokenRun
 from experiments.runner import write_json
 from experiments.simulator.engine import Simulation
 from experiments.simulator.parameters import Parameters

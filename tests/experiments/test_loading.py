@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from experiments.loading import BrokenRun, load_run, read_info, read_mapping, read_table
+from experiments.loading import load_run, read_info, read_table
 from experiments.processes import RunError
+from experiments.records import BrokenRun, read_mapping
 from experiments.scenario import load_scenario
 from experiments.simulator.fluid import Scale
 from experiments.simulator.run import simulate_flows

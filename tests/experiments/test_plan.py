@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.deciding import settings_of
+from experiments.deciding import PolicyError, settings_of
 from experiments.plan import keys_of, planned
 from experiments.scenario import ScenarioError, load_scenario, merged, names, parse
 from loadgen.load import parse_load
@@ -115,6 +115,14 @@ def test_another_policy_file_is_not_overruled_by_the_scenario_s_own() -> None:
     settings = settings_of(scenario, scenario.policy)
     assert settings.policy == {"target": {"rate_per_instance": 9, "tolerance": 0.02, "drain_queue_s": 0.5}}
     assert settings.instances.max == 10
+
+
+def test_a_policy_that_no_reader_of_the_run_could_go_on_with_is_refused_before_it(tmp_path: Path) -> None:
+    file = tmp_path / "never.yaml"
+    file.write_text("policy: {rules: [{when: {metric: offered_rps, above: 1.0e+18}, then: {add: 1}}]}")
+    scenario = load_scenario("ramp", {}).with_policy(str(file))
+    with pytest.raises(PolicyError, match=r"never.yaml: policy: rules: \[0\]: when: above: a number that is too large"):
+        settings_of(scenario, scenario.policy)
 
 
 def test_a_trace_s_contents_are_part_of_a_run_s_key(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from experiments.evidence import BASELINE, SPEEDUP_OF, experiments_of, write_mea
 from experiments.journal import LONGEST_S, Tail
 from experiments.metrics import capacity
 from experiments.processes import RunError
+from experiments.records import BrokenRun
 from experiments.simulator import compare
 from experiments.simulator.calibrate import fitted
 from experiments.simulator.parameters import DEFAULT, Boot, Parameters, ParametersError, Times, load_parameters
@@ -129,7 +130,7 @@ def _parameters() -> Parameters:
 
 
 def _check_report(folder: Path) -> None:
-    run = accepted(lambda: loading.load_run(folder), loading.BrokenRun, loading.IncompleteRun)
+    run = accepted(lambda: loading.load_run(folder), BrokenRun, loading.IncompleteRun)
     if run is not None:
         require(run.ticks["t_s"].is_monotonic_increasing, "ticks are not in order")
         require(run.requests["due_s"].is_monotonic_increasing, "requests are not in order")

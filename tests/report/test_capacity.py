@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from experiments.loading import BrokenRun, load_run
+from experiments.loading import load_run
+from experiments.records import BrokenRun
 from report.capacity import bracket_words, by_rate_limit, capacity_data, load_capacities, load_capacity
 from report.study import studies_of
 from tests.report.synthetic import write_experiment

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from experiments.loading import BrokenRun, load_run
+from experiments.loading import load_run
+from experiments.records import BrokenRun
 from report.__main__ import choose, main
 from report.single import setup_rows
 from report.typeset import signature_svg

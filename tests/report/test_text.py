@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import typst
 
-from experiments.loading import BrokenRun, IncompleteRun
+from experiments.loading import IncompleteRun
+from experiments.records import BrokenRun
 from report import style
 from report.__main__ import main
 from tests.report.synthetic import copy_run
