@@ -69,12 +69,13 @@ class Keeper:
 
     def look(self) -> None:
         """Put the table up again where it is gone; the same failure is told once."""
-        if not _nft(f"list table bridge {self._site.prefix}"):
+        unseen = _nft(f"list table bridge {self._site.prefix}")
+        if not unseen:
             self._told = ""
             return
         why = put_up(self._site)
         if not why:
-            self._report("the rules that shut instances in were gone, and are there again")
+            self._report(f"the rules that shut instances in were not found ({unseen}), and are put up again")
         elif why != self._told:
             self._report(f"the rules that shut instances in are gone: {why}")
         self._told = why

@@ -18,13 +18,12 @@ import pandas as pd
 from pydantic import model_validator
 from scipy.special import stdtrit  # type: ignore[import-untyped]
 
-from controller.spelling import plain
 from experiments.info import Name
 from experiments.journal import UNREADABLE
 from experiments.loading import read_info
 from experiments.metrics.elasticity import elastic_speedup
 from experiments.metrics.figures import said, value_words
-from experiments.records import LONGEST_REASON, BrokenRun, Record, checked, read_mapping
+from experiments.records import BrokenRun, Record, checked, line_of, read_mapping
 from experiments.scenario import Expectation
 
 CONFIDENCE = 0.95
@@ -127,7 +126,7 @@ def experiments_of(results: Path) -> list[Experiment]:
         try:
             found = _read(path.parent)
         except (BrokenRun, *UNREADABLE) as error:
-            log.warning("%s: left out: %s", path.parent, plain(str(error))[:LONGEST_REASON])
+            log.warning("%s: left out: %s", path.parent, line_of(error))
             continue
         if found is not None:
             runs[found.facts.name, found.kind].append(found)

@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from controller.spelling import plain
 from experiments.content import LARGEST_NUMBER, is_number
 from experiments.info import RunInfo
 from experiments.journal import LONGEST_S, UNREADABLE, event_of, is_time, on_one_axis
-from experiments.records import LONGEST_REASON, BrokenRun, checked, read_mapping, read_text
+from experiments.records import BrokenRun, checked, line_of, read_mapping, read_text
 from loadgen.load import LoadError, OpenLoad, parse_load
 
 LEAKS_PREFIX = "leaks-"  # begins the name of a folder of a leak test, see experiments.soak.leaks
@@ -36,9 +35,9 @@ class IncompleteRun(Exception):
     """A run that ended early: nothing is wrong with its files, but it has no place in a report."""
 
     def __init__(self, folder: Path, status: str) -> None:
-        status = plain(status)[:LONGEST_REASON]
-        super().__init__(f"{plain(str(folder))}: its status is {status}, not complete")
-        self.note = f"{plain(folder.name)}: its status is {status}"
+        status = line_of(status)
+        super().__init__(f"{line_of(folder)}: its status is {status}, not complete")
+        self.note = f"{line_of(folder.name)}: its status is {status}"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,13 @@ from controller.spelling import plain
 from experiments.content import json_of, yaml_of
 from experiments.journal import UNREADABLE
 
-LONGEST_REASON = 300
+LONGEST_LINE = 300
 LARGEST_AMOUNT = 1e12  # what records tell is summed, drawn and printed
+
+
+def line_of(text: object) -> str:
+    """Text of others in one line that a terminal shows as it is, at most LONGEST_LINE characters of it."""
+    return plain(str(text))[:LONGEST_LINE]
 
 
 class BrokenRun(Exception):
@@ -19,9 +24,9 @@ class BrokenRun(Exception):
     and `reason` does not name it."""
 
     def __init__(self, file: Path, reason: str) -> None:
-        self.reason = plain(reason)[:LONGEST_REASON]
-        super().__init__(f"{plain(str(file))}: {self.reason}")
-        self.note = f"{plain(f'{file.parent.name}/{file.name}')}: {self.reason}"
+        self.reason = line_of(reason)
+        super().__init__(f"{line_of(file)}: {self.reason}")
+        self.note = f"{line_of(f'{file.parent.name}/{file.name}')}: {self.reason}"
 
 
 class Record(BaseModel):

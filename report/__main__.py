@@ -10,11 +10,10 @@ from pathlib import Path
 
 import typst
 
-from controller.spelling import plain
 from experiments.evidence import write_means, write_runs
 from experiments.loading import BENCH_PREFIX, LEAKS_PREFIX, SWEEP_PREFIX, TUNE_PREFIX, IncompleteRun, Run, load_run
 from experiments.metrics.capacity import PREFIX as CAPACITY_PREFIX
-from experiments.records import BrokenRun, read_mapping
+from experiments.records import BrokenRun, line_of, read_mapping
 from report.bench import newest_bench
 from report.capacity import load_capacities
 from report.rises import newest_rises
@@ -47,7 +46,7 @@ def load_singles(results: Path) -> tuple[list[Run], list[str]]:
     found = [path for path in results.iterdir() if path.is_dir()] if results.is_dir() else []
     folders = [path for path in found if not path.name.startswith(NO_RUN)]
     for folder in sorted(folders, key=lambda path: path.name, reverse=True):
-        named = plain(str(folder))
+        named = line_of(folder)
         try:
             if read_mapping(folder / "run.json").get("experiment") is None:
                 run = load_run(folder)
@@ -94,13 +93,14 @@ def gather(results: Path) -> Contents:
     with heard("experiments") as left_out:
         studies = studies_of(results)
     runs, notes = load_singles(results)
-    for line in [plain(record.getMessage()) for record in left_out]:
+    for line in [line_of(record.getMessage()) for record in left_out]:
         folder, _, reason = line.removeprefix(f"{results}/").partition(": ")
         if not any(f" {folder}/" in note for note in notes):
             print(line, file=sys.stderr)
             notes.append(f"A run of an experiment was left out: {folder}: {reason.removeprefix('left out: ')}.")
     for study in studies:
-        print(f"read the experiment {plain(study.name)}: {plural(sum(len(arm.repeats) for arm in study.arms), 'run')}")
+        runs_of_it = sum(len(arm.repeats) for arm in study.arms)
+        print(f"read the experiment {line_of(study.name)}: {plural(runs_of_it, 'run')}")
     shown, fewer = choose(runs)
     if fewer:
         print(fewer)
@@ -129,11 +129,11 @@ def main(argv: list[str] | None = None) -> int:
         for note in shown.notes[len(contents.notes) :]:
             print(note, file=sys.stderr)
         if not shown.is_some:
-            print(NO_RUNS.format(plain(str(options.results).rstrip("/"))), file=sys.stderr)
+            print(NO_RUNS.format(line_of(str(options.results).rstrip("/"))), file=sys.stderr)
             return 2
         write_beside(shown, options.output, options.figure)
     except (OSError, UnicodeError, typst.TypstError) as error:
-        print(f"cannot write: {plain(str(error))}", file=sys.stderr)
+        print(f"cannot write: {line_of(error)}", file=sys.stderr)
         return 1
     print(f"{options.output}")
     return 0
@@ -145,7 +145,7 @@ def write_beside(shown: Contents, output: Path, figure: Path | None) -> None:
     if figure and newest is not None:
         figure.parent.mkdir(parents=True, exist_ok=True)
         figure.write_text(signature_svg(newest, standalone=True), encoding="utf-8")
-        print(f"wrote the figure of {plain(newest.run_id)} to {figure}")
+        print(f"wrote the figure of {line_of(newest.run_id)} to {figure}")
     if shown.studies:
         experiments = [study.experiment for study in shown.studies]
         write_runs(output.with_name("runs.csv"), experiments)

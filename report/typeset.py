@@ -7,10 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from controller.spelling import plain
 from experiments.journal import UNREADABLE
 from experiments.loading import Run
-from experiments.records import LONGEST_REASON, BrokenRun
+from experiments.records import BrokenRun, line_of
 from experiments.scenario import names
 from report import chapters, comparison, environment, single, style, verdicts
 from report.abstract import abstract_of
@@ -111,8 +110,8 @@ def without_faulty(contents: Contents, plates: Plates) -> Contents:
         try:
             page_data(part, plates)
         except FAULTS as error:
-            reason = plain(f"{type(error).__name__}: {error}")[:LONGEST_REASON]
-            notes.append(f"No page can be made of {plain(name)}, which is left out: {reason}.")
+            reason = line_of(f"{type(error).__name__}: {error}")
+            notes.append(f"No page can be made of {line_of(name)}, which is left out: {reason}.")
         else:
             left = joined(left, part)
     return replace(left, notes=notes)

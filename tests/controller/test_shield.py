@@ -51,7 +51,7 @@ def test_table_that_is_gone_is_put_up_again_and_a_failure_told_once(monkeypatch:
     def run(_: list[str], input: str, **_options: Any) -> subprocess.CompletedProcess[str]:
         if not input.startswith("list table bridge tidebed"):
             there[0] = not errors[0]
-        return subprocess.CompletedProcess([], 0 if there[0] else 1, "", errors[0])
+        return subprocess.CompletedProcess([], 0 if there[0] else 1, "", errors[0] or "Error: No such table")
 
     monkeypatch.setattr(subprocess, "run", run)
     keeper = shield.Keeper(Site(), told.append)
@@ -64,4 +64,6 @@ def test_table_that_is_gone_is_put_up_again_and_a_failure_told_once(monkeypatch:
     errors[0] = ""
     keeper.look()
     keeper.look()
-    assert told[1:] == ["the rules that shut instances in were gone, and are there again"]
+    assert told[1:] == [
+        "the rules that shut instances in were not found (nft: Error: No such table), and are put up again"
+    ]

@@ -54,7 +54,7 @@ def test_what_the_host_does_not_allow_is_told_and_instances_serve_all_the_same(t
 def test_rules_that_somebody_flushed_are_put_up_again(tmp_path: Path) -> None:
     with running(tmp_path, policy()) as testbed:
         run("nft", "delete", "table", "bridge", "tidebed")
-        until(lambda: any("are there again" in event["message"] for event in testbed.events("error")))
+        until(lambda: any("put up again" in event["message"] for event in testbed.events("error")))
         assert "drop" in run("nft", "list", "table", "bridge", "tidebed").stdout
 
 
